@@ -1,0 +1,166 @@
+"""Reading the event stream and the list of actions, whole or while they grow.
+
+A tail never fails for what a crash or a running writer can leave behind: a missing file is an empty one, a torn last
+record waits for its other half. What is damaged beyond that simply yields no more records.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tracer.run.layout import MAX_ACTIONS, OWNER_KINDS, RECORD_BYTES, TIME_BITS, TIME_MASK, actions_file, events_file
+
+Int64Array = npt.NDArray[np.int64]
+
+_RECORD = np.dtype("<i8")
+
+
+@dataclass(frozen=True)
+class Action:
+    """What Lightning names when it calls something: owner kind, owner, hook.
+
+    Attributes:
+        id: Its number in the event stream.
+        owner_kind: One of `layout.OWNER_KINDS`.
+        owner: Class name of the callback, module, datamodule, strategy or loop.
+        instance: 0, 1, ... among owners of that class.
+        hook: The hook's plain name.
+        overridden: Whether the owner's class brings its own; None where that was not found out.
+        defined_at: `file:line` of the function that runs.
+        doc: First line of the hook's docstring.
+    """
+
+    id: int
+    owner_kind: str
+    owner: str
+    instance: int
+    hook: str
+    overridden: bool | None = None
+    defined_at: str | None = None
+    doc: str | None = None
+
+    @property
+    def label(self) -> str:
+        """`Owner.hook`, with the instance where it is not the first: `EarlyStopping#1.on_train_epoch_end`."""
+        owner = f"{self.owner}#{self.instance}" if self.instance else self.owner
+        return f"{owner}.{self.hook}" if owner else self.hook
+
+
+def unknown_action(number: int) -> Action:
+    """Stands for an action that the stream uses and the list of actions (lost or torn) does not explain."""
+    return Action(number, "loop", "", 0, f"action-{number}")
+
+
+class EventTail:
+    """Reads the records of one rank's event stream as they arrive, across segments."""
+
+    def __init__(self, run_dir: Path, rank: int = 0) -> None:
+        self._run_dir = run_dir
+        self._rank = rank
+        self._segment = 0
+        self._offset = 0
+
+    def read(self) -> Int64Array:
+        """The whole records written since the last call, oldest first; empty if there are none."""
+        parts = [self._read_segment()]
+        while (self._run_dir / events_file(self._rank, self._segment + 1)).exists():
+            # A writer goes on to the next segment only when it is done with this one: what is here now is all.
+            parts.append(self._read_segment())
+            self._segment += 1
+            self._offset = 0
+            parts.append(self._read_segment())
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+    def _read_segment(self) -> Int64Array:
+        try:
+            with (self._run_dir / events_file(self._rank, self._segment)).open("rb", buffering=0) as file:
+                file.seek(self._offset)
+                data = file.readall()
+        except OSError:
+            return np.empty(0, np.int64)
+        whole = len(data) - len(data) % RECORD_BYTES
+        self._offset += whole
+        return np.frombuffer(data, _RECORD, whole // RECORD_BYTES).astype(np.int64, copy=False)
+
+
+class ActionTail:
+    """Reads the list of actions of one rank as it grows."""
+
+    def __init__(self, run_dir: Path, rank: int = 0) -> None:
+        self._path = run_dir / actions_file(rank)
+        self._offset = 0
+        self._actions: list[Action] = []
+
+    def read(self) -> tuple[Action, ...]:
+        """All actions known so far; the action at index i has number i."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except OSError:
+            return tuple(self._actions)
+        complete = data[: data.rfind(b"\n") + 1]
+        self._offset += len(complete)
+        for line in complete.splitlines():
+            self._add(line)
+        return tuple(self._actions)
+
+    def _add(self, line: bytes) -> None:
+        try:
+            entry = json.loads(line)
+            number = int(entry["id"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return
+        if not 0 <= number < MAX_ACTIONS:
+            return
+        while len(self._actions) <= number:
+            self._actions.append(unknown_action(len(self._actions)))
+        self._actions[number] = _action(number, entry)
+
+
+def _action(number: int, entry: Mapping[str, Any]) -> Action:
+    kind = str(entry.get("owner_kind"))
+    instance = entry.get("instance")
+    overridden = entry.get("overridden")
+    return Action(
+        id=number,
+        owner_kind=kind if kind in OWNER_KINDS else "loop",
+        owner=str(entry.get("owner") or ""),
+        instance=instance if isinstance(instance, int) else 0,
+        hook=str(entry.get("hook") or f"action-{number}"),
+        overridden=overridden if isinstance(overridden, bool) else None,
+        defined_at=_optional_text(entry.get("defined_at")),
+        doc=_optional_text(entry.get("doc")),
+    )
+
+
+def _optional_text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def event_codes(events: Int64Array) -> Int64Array:
+    """The code of each record: an action number, its complement, or a `layout.Mark`."""
+    return events >> TIME_BITS
+
+
+def event_values(events: Int64Array) -> Int64Array:
+    """The value of each record: a time in ns, or what a mark says plus one."""
+    return events & TIME_MASK
+
+
+def event_times(events: Int64Array) -> Int64Array:
+    """Time of each record in ns since the run's start.
+
+    Marks have no time of their own: they get that of the next event, since that is when they take effect, and the last
+    ones, which nothing follows yet, that of the event before.
+    """
+    timed = np.flatnonzero(event_codes(events) < MAX_ACTIONS)
+    if not len(timed):
+        return np.zeros(len(events), np.int64)
+    following = np.searchsorted(timed, np.arange(len(events)))
+    return event_values(events)[timed[np.minimum(following, len(timed) - 1)]]

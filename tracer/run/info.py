@@ -1,0 +1,153 @@
+"""What run.json says, as values whose types can be relied on.
+
+The file may come from anyone: a field of the wrong type reads as absent. Only the schema version is insisted on.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tracer.errors import NotARunError, NotFoundError, SchemaError
+from tracer.run.layout import RUN_FILE, SCHEMA, STATES
+
+
+@dataclass(frozen=True)
+class CallbackInfo:
+    """A callback of the run, in the order in which Lightning calls them."""
+
+    name: str
+    state_key: str
+    origin: str
+    """Where it came from: "trainer" (given or default) or "model" (`configure_callbacks`)."""
+
+
+@dataclass(frozen=True)
+class CallInfo:
+    """One call of a trainer function."""
+
+    function: str
+    started_ns: int
+    ended_ns: int | None
+    state: str
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """run.json. Times in ns count from the run's start; None means "not known" or "not yet"."""
+
+    versions: Mapping[str, str]
+    host: str
+    pid: int
+    process_start: int | None
+    argv: tuple[str, ...]
+    started_at: datetime
+    ended_at: datetime | None
+    world_size: int
+    trainer: Mapping[str, Any]
+    model: str
+    hparams: Mapping[str, Any]
+    parameters: int | None
+    callbacks: tuple[CallbackInfo, ...]
+    calls: tuple[CallInfo, ...]
+    state: str
+    exception: str | None
+    metrics: str | None
+    dropped: str | None
+
+
+def read_info(run_dir: Path) -> RunInfo:
+    """Reads run.json.
+
+    Raises:
+        NotFoundError: there is no such directory.
+        NotARunError: there is no run.json, or it is not one.
+        SchemaError: it was written by a newer version of the tool.
+    """
+    path = run_dir / RUN_FILE
+    if not run_dir.exists():
+        raise NotFoundError(f"no such run: {run_dir} (`hooktrace list` shows those there are)")
+    try:
+        content = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotARunError(f"not a run: {run_dir} has no {RUN_FILE} (give the directory that holds it)") from None
+    except OSError as error:
+        raise NotARunError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise NotARunError(f"not a run: {path} is damaged or something else (it is no valid JSON)") from None
+    return _parse(content, path)
+
+
+def _parse(content: object, path: Path) -> RunInfo:
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not isinstance(schema, int):
+        raise NotARunError(f"not a run: {path} has no schema version (some other tool wrote it)")
+    if schema != SCHEMA:
+        raise SchemaError(
+            f"{path} has schema {schema}, this hooktrace reads schema {SCHEMA}: "
+            f"{'upgrade hooktrace' if schema > SCHEMA else 'record the run again'}"
+        )
+    model = _mapping(content.get("model"))
+    return RunInfo(
+        versions={key: str(value) for key, value in _mapping(content.get("versions")).items()},
+        host=_text(content.get("host")) or "",
+        pid=_number(content.get("pid")) or 0,
+        process_start=_number(content.get("process_start")),
+        argv=tuple(str(part) for part in _list(content.get("argv"))),
+        started_at=_time(content.get("started_at")) or datetime.fromtimestamp(0, UTC),
+        ended_at=_time(content.get("ended_at")),
+        world_size=_number(content.get("world_size")) or 1,
+        trainer=_mapping(content.get("trainer")),
+        model=_text(model.get("class")) or "",
+        hparams=_mapping(model.get("hparams")),
+        parameters=_number(model.get("parameters")),
+        callbacks=tuple(_callback(_mapping(entry)) for entry in _list(content.get("callbacks"))),
+        calls=tuple(_call(_mapping(entry)) for entry in _list(content.get("calls"))),
+        state=state if (state := content.get("state")) in STATES else "running",
+        exception=_text(content.get("exception")),
+        metrics=_text(content.get("metrics")),
+        dropped=_text(content.get("dropped")),
+    )
+
+
+def _callback(entry: Mapping[str, Any]) -> CallbackInfo:
+    return CallbackInfo(
+        name=_text(entry.get("class")) or "",
+        state_key=_text(entry.get("state_key")) or "",
+        origin=_text(entry.get("origin")) or "",
+    )
+
+
+def _call(entry: Mapping[str, Any]) -> CallInfo:
+    return CallInfo(
+        function=_text(entry.get("function")) or "",
+        started_ns=_number(entry.get("started_ns")) or 0,
+        ended_ns=_number(entry.get("ended_ns")),
+        state=_text(entry.get("state")) or "",
+    )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

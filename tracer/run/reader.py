@@ -1,0 +1,142 @@
+"""Opening runs: one directory, or the list of those below another."""
+
+import re
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracer.errors import HooktraceError, NotARunError, NotFoundError
+from tracer.run.build import TraceBuilder
+from tracer.run.events import ActionTail, EventTail
+from tracer.run.info import RunInfo, read_info
+from tracer.run.layout import RECORD_BYTES, RUN_FILE, is_alive
+from tracer.run.metrics import Metrics, MetricsReader
+from tracer.run.trace import Trace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_EVENTS_NAME = re.compile(r"events-(\d{1,9})\.(\d{3,})")
+
+
+class Run:
+    """A recorded program: its description, the traces of its ranks, its metrics.
+
+    What is read when it is asked for is what is on disk then, so a run can be looked at while it is being written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Opens the run in the directory `path`; see `open_run`."""
+        self.path = path
+        read_info(path)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @property
+    def name(self) -> str:
+        """The directory's name."""
+        return self.path.resolve().name
+
+    @property
+    def info(self) -> RunInfo:
+        """run.json as it is now."""
+        return read_info(self.path)
+
+    @property
+    def state(self) -> str:
+        """One of `layout.STATES`, or "died" for a run that says it is running while its process is gone.
+
+        A process on another host cannot be asked: such a run is believed.
+        """
+        info = self.info
+        here = info.host == socket.gethostname()
+        if info.state == "running" and here and not is_alive(info.pid, info.process_start):
+            return "died"
+        return info.state
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """Global ranks of which there is an event stream."""
+        return tuple(sorted({int(match[1]) for match in self._event_files()}))
+
+    def _event_files(self) -> list[re.Match[str]]:
+        matches = (_EVENTS_NAME.fullmatch(path.name) for path in self.path.iterdir())
+        return [match for match in matches if match]
+
+    def span_estimate(self) -> int:
+        """About how many spans there are, from the size of the streams: two records a span."""
+        return sum((self.path / match[0]).stat().st_size for match in self._event_files()) // (2 * RECORD_BYTES)
+
+    def trace(self, rank: int = 0) -> Trace:
+        """All spans of a rank that are on disk now.
+
+        Raises:
+            NotFoundError: nothing was recorded of that rank.
+        """
+        if rank not in self.ranks:
+            known = ", ".join(map(str, self.ranks)) or "none"
+            raise NotFoundError(f"{self.name} has no recording of rank {rank} (there is: {known})")
+        info = self.info
+        builder = TraceBuilder(rank, info.started_at)
+        events = EventTail(self.path, rank).read()
+        builder.feed(events, ActionTail(self.path, rank).read())
+        return builder.trace(gap=info.dropped)
+
+    def to_pandas(self, rank: int = 0) -> "pd.DataFrame":
+        """The spans of a rank as a DataFrame; columns as in `tracer.run.table.COLUMNS`."""
+        return self.trace(rank).to_pandas()
+
+    @property
+    def metrics_path(self) -> Path | None:
+        """Where Lightning's metrics.csv of this run is, or is going to be; None if the run has no CSVLogger."""
+        relative = self.info.metrics
+        return None if relative is None else self.path / relative
+
+    def metrics(self) -> Metrics:
+        """What metrics.csv holds now; empty if there is none."""
+        return MetricsReader(self.metrics_path).poll()
+
+
+def open_run(path: str | Path) -> Run:
+    """Opens a run directory.
+
+    Raises:
+        NotFoundError: there is no such directory.
+        NotARunError: nothing was recorded there.
+        SchemaError: it was recorded by a newer version of the tool.
+    """
+    return Run(Path(path))
+
+
+def list_runs(runs_dir: Path) -> list[Run]:
+    """The runs in the directories below `runs_dir`, newest first. What cannot be opened is left out."""
+    runs = []
+    for path in sorted(runs_dir.iterdir()) if runs_dir.is_dir() else []:
+        try:
+            runs.append((read_info(path).started_at, Run(path)))
+        except HooktraceError:
+            continue
+    return [run for _, run in sorted(runs, key=lambda pair: pair[0], reverse=True)]
+
+
+def find_run(text: str | None, runs_dir: Path) -> Path:
+    """The run that a user means: a directory, a name below `runs_dir`, or the newest there if nothing is said.
+
+    Raises:
+        NotFoundError: there is no such run.
+        NotARunError: there is such a path, but nothing was recorded there.
+    """
+    if text is None:
+        runs = list_runs(runs_dir)
+        if not runs:
+            raise NotFoundError(f"no runs in {runs_dir}/ (`hooktrace train` makes one; --runs-dir looks elsewhere)")
+        return runs[0].path
+    for path in (Path(text), runs_dir / text):
+        if path.is_dir():
+            read_info(path)
+            return path
+        if path.exists():
+            hint = f"did you mean {path.parent}?" if (path.parent / RUN_FILE).exists() else "give a directory"
+            raise NotARunError(f"not a run: {path} is a file ({hint})")
+    raise NotFoundError(f"no such run: {text} (neither a directory nor a name in {runs_dir}/; see `hooktrace list`)")
