@@ -1,0 +1,115 @@
+"""`HookTracer`: the callback that records a run."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from tracer.record.session import Session, is_disabled
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback, LightningModule, Trainer
+elif "pytorch_lightning" in sys.modules and "lightning.pytorch" not in sys.modules:
+    # The program lives in the twin package: its trainer takes any object as a callback, its parsers check types.
+    from pytorch_lightning import Callback
+else:
+    from lightning.pytorch import Callback
+
+
+class HookTracer(Callback):
+    """Records every hook call of the runs of a Trainer: order, nesting, time.
+
+    It takes part in no hook of the loop itself. It only stands in for `trainer.profiler` while a trainer function runs
+    (the user's own profiler keeps working behind it), so the order it records is Lightning's own, complete from
+    `prepare_data` on. Recorded is into a run directory, which `hooktrace` and `tracer.open_run` read, also while it is
+    being written.
+
+    A fault of the tracer never stops the training: it warns once and the run goes on unrecorded. With
+    `HOOKTRACE_DISABLED=1` in the environment it does nothing at all.
+
+    Args:
+        dirpath: The run directory. Default: `HOOKTRACE_DIR` from the environment, else `hooktrace` in the trainer's log
+            directory, beside metrics.csv. If something was recorded there already, `-2`, `-3`, ... is added.
+
+    Example:
+        >>> from lightning.pytorch import Trainer
+        >>> from tracer import HookTracer
+        >>> trainer = Trainer(callbacks=[HookTracer()])
+    """
+
+    def __init__(self, dirpath: str | os.PathLike[str] | None = None) -> None:
+        super().__init__()
+        self._dirpath = dirpath
+        self._session: Session | None = None
+        self._log: Any = None
+
+    @property
+    def log(self) -> Any:
+        """The module's `log`, which Lightning gives to every callback."""
+        return self._log
+
+    @log.setter
+    def log(self, function: Any) -> None:
+        # Lightning assigns this to every callback as the first thing of a trainer function, right after
+        # `configure_callbacks` (callback_connector.py:166-170): the earliest moment at which a callback is touched.
+        self._log = function
+        module = getattr(function, "__self__", None)
+        if module is not None:
+            self._attach(module.trainer)
+
+    def setup(self, trainer: "Trainer", pl_module: "LightningModule", stage: str) -> None:
+        """Completes the description of the run: the loggers are there now."""
+        session = self._attach(trainer)
+        if session is not None:
+            session.loggers_ready()
+
+    def on_exception(self, trainer: "Trainer", pl_module: "LightningModule", exception: BaseException) -> None:
+        """Notes how the run ended. Also called for Ctrl-C, SIGTERM and `sys.exit`."""
+        if self._session is not None:
+            self._session.fail(exception)
+
+    def _attach(self, trainer: "Trainer") -> Session | None:
+        if is_disabled():
+            return None
+        session = self._session
+        if session is None or session.pid != os.getpid() or session.trainer is not trainer:
+            session = self._session = Session(trainer, self._dirpath)
+        session.attach()
+        return session
+
+    @contextmanager
+    def recording(self, trainer: "Trainer", action: str) -> Iterator[None]:
+        """Attaches before the trainer would do it, and records `action`, which is going on; for the mixin.
+
+        If the action fails the run has not begun: the trainer is left as it was.
+        """
+        session = self._attach(trainer)
+        try:
+            with session.seam.record(action) if session is not None and session.seam is not None else nullcontext():
+                yield
+        except BaseException:
+            self.detach()
+            raise
+
+    def detach(self) -> None:
+        """Gives the trainer its profiler back and forgets the recording that was about to begin."""
+        if self._session is not None:
+            self._session.detach()
+            self._session = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Only the settings: a recording belongs to one process (`ddp_spawn` pickles callbacks, others copy them)."""
+        return self.__dict__ | {"_session": None, "_log": None}
+
+
+def _take_no_part(kept: tuple[str, ...]) -> None:
+    """Sets every hook of the loop to None, which Lightning passes over (call.py:226): we are no part of the order."""
+    for name in dir(Callback):
+        if name.startswith("on_") and name not in kept:
+            setattr(HookTracer, name, None)
+    HookTracer.teardown = None  # type: ignore[assignment, method-assign]
+
+
+# The two checkpoint hooks are called without a look at whether they are there (call.py:254, 290).
+_take_no_part(kept=("on_exception", "on_save_checkpoint", "on_load_checkpoint"))

@@ -1,0 +1,288 @@
+"""One recording: what ties the seam, the place in the loop, the writer and run.json together.
+
+A session belongs to one trainer in one process. It begins when a trainer function does, ends with it, and goes on in
+the same run directory when the trainer is asked for the next one.
+
+Fail-open: every fault of ours, wherever it happens, ends up in `_give_up`, which warns once, says so in run.json if
+that can still be written, and gives the trainer its profiler back. Training goes on.
+"""
+
+import atexit
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+from tracer.record.context import Place
+from tracer.record.describe import (
+    Owner,
+    action_entry,
+    describe_callbacks,
+    describe_exception,
+    describe_run,
+    find_metrics,
+)
+from tracer.record.gate import Gate
+from tracer.record.spans import Seam, SpanTable
+from tracer.record.writer import EventWriter
+from tracer.run.control import ControlPage
+from tracer.run.layout import RUN_FILE, actions_file, events_file, write_json
+
+DIRECTORY_VARIABLE = "HOOKTRACE_DIR"
+DISABLED_VARIABLE = "HOOKTRACE_DISABLED"
+
+_INTERRUPTS = ("KeyboardInterrupt", "SIGTERMException")
+
+
+def is_disabled() -> bool:
+    """Whether the user has switched recording off."""
+    return os.environ.get(DISABLED_VARIABLE, "") not in ("", "0")
+
+
+def seam_of(trainer: Any) -> Seam | None:
+    """The seam that stands in for this trainer's profiler now, if one does."""
+    profiler = getattr(trainer, "profiler", None)
+    return profiler if type(profiler) is Seam else None
+
+
+class Session:
+    """The recording of one trainer."""
+
+    def __init__(self, trainer: Any, dirpath: str | os.PathLike[str] | None) -> None:
+        """Prepares a recording; nothing is touched before `attach`.
+
+        Args:
+            trainer: The trainer.
+            dirpath: Where to record; else the environment decides, else the trainer's log directory.
+        """
+        self.trainer = trainer
+        self.base_ns = perf_counter_ns()
+        self.pid = os.getpid()
+        self._dirpath = dirpath
+        self._run_dir: Path | None = None
+        self._buffer: list[int] = []
+        self._entries: list[str] = []
+        self._info: dict[str, Any] = {"started_at": datetime.now(UTC).isoformat(), "base_ns": self.base_ns}
+        self._place = Place(trainer, self._buffer.append)
+        self._writer = EventWriter(self._buffer, self._give_up)
+        self._gate: Gate | None = None
+        self._table = SpanTable(self, self._buffer.append)
+        self.seam: Seam | None = None
+        self._failure: str | None = None
+        self._calls: list[dict[str, Any]] = []
+
+    # -- what the spans ask for
+
+    def before(self, hook: str) -> Callable[[], None] | None:
+        """What runs right before an action of that hook is entered."""
+        look = self._place.before.get(hook)
+        if look is None:
+            return None
+        if hook == "run_training_batch" or hook.endswith("_next"):
+            return self._guarded(look, self._at_batch)
+        return self._guarded(look)
+
+    def after(self, hook: str) -> Callable[[], None] | None:
+        """What runs right after an action of that hook was left."""
+        look = self._place.after.get(hook)
+        if look is None:
+            return None
+        if hook == "run_training_batch":
+            return self._guarded(look, self._writer.flush_if_piled_up)
+        return self._guarded(look)
+
+    def new_action(self, number: int, owner: Owner, hook: str) -> None:
+        """Notes down an action that was met for the first time."""
+        try:
+            line = json.dumps(action_entry(number, owner, hook)) + "\n"
+            if self._run_dir is None:
+                self._entries.append(line)
+            else:
+                self._append_actions([line])
+        except Exception as error:
+            self._give_up(error)
+
+    def _guarded(self, *functions: Callable[[], None]) -> Callable[[], None]:
+        """The functions, one after another, as one that never raises."""
+
+        def run() -> None:
+            try:
+                for function in functions:
+                    function()
+            except Exception as error:
+                self._give_up(error)
+
+        return run
+
+    def _at_batch(self) -> None:
+        if self._failure is not None:
+            self.detach()
+        elif self._gate is not None:
+            self._gate.at_batch()
+
+    # -- the life of a recording
+
+    def attach(self) -> None:
+        """A trainer function begins: from now on the trainer's profiler is the seam."""
+        if self._failure is not None or seam_of(self.trainer) is not None:
+            return
+        self._table.clear()
+        self.seam = Seam(self.trainer.profiler, self._table, self.open, self.finish)
+        self.trainer.profiler = self.seam
+        self._guarded(self._place.begin_call)()
+
+    def open(self, log_dir: str | None) -> None:
+        """Makes the run directory (or goes on in it) and starts to write.
+
+        Args:
+            log_dir: The trainer's log directory, the same on all ranks.
+        """
+        self._guarded(lambda: self._open(log_dir))()
+
+    def _open(self, log_dir: str | None) -> None:
+        if self._failure is not None or self._gate is not None:
+            return
+        if self._run_dir is None:
+            self._run_dir = self._choose_directory(log_dir)
+            self._run_dir.mkdir(parents=True, exist_ok=True)
+            self._append_actions(self._entries)
+        self._writer.start(self._run_dir, self._rank)
+        atexit.register(self._writer.flush)
+        self._gate = Gate(self.trainer, ControlPage(self._run_dir)) if self._rank == 0 else None
+        call = {"function": self.trainer.state.fn.value, "started_ns": self._now_ns(), "ended_ns": None}
+        self._calls.append(call | {"state": "running"})
+        self._info |= describe_run(self.trainer) | {"exception": None, "ended_at": None}
+        self._save("running")
+
+    def _now_ns(self) -> int:
+        return perf_counter_ns() - self.base_ns
+
+    @property
+    def _rank(self) -> int:
+        return int(self.trainer.global_rank)
+
+    def _choose_directory(self, log_dir: str | None) -> Path:
+        """The first of `RUN`, `RUN-2`, `RUN-3`, ... in which this rank has not recorded yet: nothing is overwritten.
+
+        Every rank decides by its own stream, so all arrive at the same one without asking each other.
+        """
+        chosen = self._dirpath or os.environ.get(DIRECTORY_VARIABLE)
+        base = Path(chosen) if chosen else Path(log_dir or self.trainer.default_root_dir) / "hooktrace"
+        path, number = base, 1
+        while (path / events_file(self._rank, 0)).exists():
+            number += 1
+            path = base.with_name(f"{base.name}-{number}")
+        return path
+
+    def loggers_ready(self) -> None:
+        """The loggers have their directories now, and the callbacks their final order."""
+
+        def note() -> None:
+            if self._run_dir is None or self._rank != 0:
+                return
+            metrics = find_metrics(self.trainer)
+            self._info["metrics"] = metrics and os.path.relpath(metrics, self._run_dir)
+            self._info["callbacks"] = describe_callbacks(self.trainer.callbacks)
+            self._save("running")
+
+        self._guarded(note)()
+
+    def finish(self) -> None:
+        """A trainer function has ended normally."""
+        self._end("stopped" if self._gate is not None and self._gate.stopped else "finished")
+
+    def fail(self, error: BaseException) -> None:
+        """A trainer function ends with an exception; other owners' `on_exception` may still follow."""
+        self._info["exception"] = describe_exception(error)
+        state = "interrupted" if type(error).__name__ in _INTERRUPTS else "failed"
+        self._guarded(self._writer.flush, lambda: self._save(state), lambda: self._end_after_last_hook(state))()
+
+    def _end_after_last_hook(self, state: str) -> None:
+        last = self._last_exception_hook()
+        if last is None:
+            self._end(state)
+        elif self.seam is not None:
+            self._table[last] = _Closing(self._table[last], lambda: self._end(state))
+
+    def _last_exception_hook(self) -> str | None:
+        """Name of the action that Lightning runs last after an exception (call.py:76-83); None if it is ours."""
+        trainer = self.trainer
+        if trainer.datamodule is not None:
+            return f"[LightningDataModule]{type(trainer.datamodule).__name__}.on_exception"
+        names = [callback.state_key for callback in trainer.callbacks if callable(callback.on_exception)]
+        if not names or names[-1] == "HookTracer" or names.count(names[-1]) > 1:
+            return None
+        return f"[Callback]{names[-1]}.on_exception"
+
+    def _end(self, state: str) -> None:
+        self.detach()
+        self._guarded(lambda: self._close(state))()
+
+    def _close(self, state: str) -> None:
+        if self._run_dir is None or self._failure is not None:
+            return
+        self._writer.close()
+        atexit.unregister(self._writer.flush)
+        if self._gate is not None:
+            self._gate.close()
+            self._gate = None
+        if self._calls:
+            self._calls[-1] |= {"ended_ns": self._now_ns(), "state": state}
+        self._info["ended_at"] = datetime.now(UTC).isoformat()
+        self._save(state)
+
+    def detach(self) -> None:
+        if self.seam is not None and self.trainer.profiler is self.seam:
+            self.trainer.profiler = self.seam.original
+        self.seam = None
+
+    # -- files and faults
+
+    def _save(self, state: str) -> None:
+        if self._run_dir is not None and self._rank == 0:
+            self._info |= {"state": state, "calls": self._calls, "dropped": self._failure}
+            write_json(self._run_dir / RUN_FILE, self._info)
+
+    def _append_actions(self, lines: list[str]) -> None:
+        assert self._run_dir is not None
+        with (self._run_dir / actions_file(self._rank)).open("a", encoding="utf-8") as file:
+            file.write("".join(lines))
+
+    def _give_up(self, error: Exception) -> None:
+        """Ends the recording, not the training. The trainer gets its profiler back at the next batch."""
+        if self._failure is not None:
+            return
+        self._failure = f"recording stopped: {describe_exception(error)}"
+        _warn(f"hooktrace: {self._failure}. Training goes on, unrecorded from here.")
+        try:
+            self._save(str(self._info.get("state", "running")))
+        except (OSError, ValueError):
+            return  # run.json cannot be written either; the warning has said why
+
+
+class _Closing:
+    """The last span of a recording: leaving it ends the recording."""
+
+    def __init__(self, span: Any, close: Callable[[], None]) -> None:
+        self._span = span
+        self._close = close
+
+    def __enter__(self) -> None:
+        self._span.__enter__()
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self._span.__exit__(*exc_info)
+        self._close()
+
+
+def _warn(message: str) -> None:
+    """Warns once, and never raises, not even under `-W error`."""
+    try:
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+    except RuntimeWarning:
+        sys.stderr.write(message + "\n")

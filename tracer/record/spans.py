@@ -1,0 +1,243 @@
+"""The seam: what stands in for `trainer.profiler` and turns calls into events.
+
+Lightning wraps everything it dispatches in `with trainer.profiler.profile(name)` and asks for the attribute anew each
+time (trainer/call.py). So whoever is found there sees every hook in order, without a change to anybody's objects.
+
+`profile` is the bound `__getitem__` of a dict: Lightning's own name of an action leads straight to an object made once,
+whose enter and leave are static closures that append one integer to a list. That costs a third of the do-nothing
+profiler's generator. `__missing__` runs once an action and is where everything is found out.
+"""
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from time import perf_counter_ns
+from types import TracebackType
+from typing import Any, Protocol
+
+from tracer.record.describe import Owner, owner_of
+from tracer.run.layout import MAX_ACTIONS, TIME_BITS, Mark
+
+Span = AbstractContextManager[None]
+
+ERROR_RECORD = int(Mark.ERROR) << TIME_BITS
+_OVERFLOW = MAX_ACTIONS - 1
+
+
+class Listener(Protocol):
+    """What the spans of a recording need from it."""
+
+    trainer: Any
+    base_ns: int
+
+    def before(self, hook: str) -> Callable[[], None] | None:
+        """What has to run right before an action of that hook is entered, if anything."""
+
+    def after(self, hook: str) -> Callable[[], None] | None:
+        """What has to run right after an action of that hook was left, if anything."""
+
+    def new_action(self, number: int, owner: Owner, hook: str) -> None:
+        """An action was met for the first time."""
+
+
+class SpanTable(dict[str, Span]):
+    """The spans by the names that Lightning gives to actions."""
+
+    def __init__(self, listener: Listener, append: Callable[[int], None]) -> None:
+        super().__init__()
+        self._listener = listener
+        self._append = append
+        self._numbers: dict[tuple[str, str, int, str], int] = {}
+        self._spans: dict[int, Span] = {}
+
+    def __missing__(self, name: str) -> Span:
+        owner, hook, ambiguous = owner_of(name, sys._getframe(1), self._listener.trainer)
+        span = self._span(owner, hook)
+        if not ambiguous:
+            self[name] = span
+        return span
+
+    def _span(self, owner: Owner, hook: str) -> Span:
+        key = (owner.kind, owner.name, owner.instance, hook)
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = self._new_number(owner, hook)
+        if number not in self._spans:
+            self._spans[number] = self._make(number, hook)
+        return self._spans[number]
+
+    def _new_number(self, owner: Owner, hook: str) -> int:
+        number = len(self._numbers)
+        if number < _OVERFLOW:
+            self._listener.new_action(number, owner, hook)
+            return number
+        # Names without end are the program's own (`profile(f"step {i}")`): they share the last number.
+        if number == _OVERFLOW:
+            self._listener.new_action(_OVERFLOW, Owner("loop", ""), "other actions")
+        return _OVERFLOW
+
+    def _make(self, number: int, hook: str) -> Span:
+        listener = self._listener
+        entering = (number << TIME_BITS) - listener.base_ns
+        leaving = (~number << TIME_BITS) - listener.base_ns
+        plain = make_span(self._append, entering, leaving)
+        before, after = listener.before(hook), listener.after(hook)
+        return plain if before is None and after is None else _WithContext(plain, before, after)
+
+
+def make_span(append: Callable[[int], None], entering: int, leaving: int) -> Span:
+    """A re-entrant context manager that appends one record on entering and one on leaving.
+
+    Args:
+        append: Where the records go.
+        entering: What to add to the clock to get the record of an enter.
+        leaving: The same of a leave.
+    """
+
+    def enter(clock: Callable[[], int] = perf_counter_ns) -> None:
+        append(clock() + entering)
+
+    def leave(
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        clock: Callable[[], int] = perf_counter_ns,
+    ) -> None:
+        append(clock() + leaving)
+        if kind is not None:
+            append(ERROR_RECORD)
+
+    # A class of its own for each action: `with` looks both methods up on the type, and static ones need no `self`.
+    methods = {"__slots__": (), "__enter__": staticmethod(enter), "__exit__": staticmethod(leave)}
+    span: Span = type("Span", (), methods)()
+    return span
+
+
+class _WithContext:
+    """A span at which the place in the loop may change, or something else is due."""
+
+    __slots__ = ("_after", "_before", "_span")
+
+    def __init__(self, span: Span, before: Callable[[], None] | None, after: Callable[[], None] | None) -> None:
+        self._span = span
+        self._before = before
+        self._after = after
+
+    def __enter__(self) -> None:
+        if self._before is not None:
+            self._before()
+        self._span.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._span.__exit__(kind, error, trace)
+        if self._after is not None:
+            self._after()
+
+
+class Seam:
+    """Stands in for `trainer.profiler` while a trainer function runs.
+
+    It passes everything on to the profiler that it stands in for, so that its report is what it would have been; when
+    that is Lightning's do-nothing profiler there is nothing to pass on and `profile` is the table itself.
+    """
+
+    def __init__(
+        self,
+        original: Any,
+        table: SpanTable,
+        on_setup: Callable[[str | None], None],
+        on_describe: Callable[[], None],
+    ) -> None:
+        """Makes the stand-in.
+
+        Args:
+            original: The profiler that was there.
+            table: The spans.
+            on_setup: Called with the log directory when Lightning has determined it, on every rank.
+            on_describe: Called when a trainer function has ended normally.
+        """
+        self.original = original
+        self.table = table
+        self.inside: set[tuple[int, str]] = set()
+        """Which methods of which modules are being recorded now; see `mixin`."""
+        self._on_setup = on_setup
+        self._on_describe = on_describe
+        self._passes_on = type(original).__name__ != "PassThroughProfiler"
+        self.profile: Callable[[str], Span] = self._profile_both if self._passes_on else table.__getitem__
+        self.record: Callable[[str], Span] = table.__getitem__
+
+    @property  # type: ignore[misc]  # so that isinstance(trainer.profiler, ...) answers as without us
+    def __class__(self) -> type:
+        return type(self.original)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.original, name)
+
+    @property
+    def _lightning_module(self) -> Any:
+        return self.original._lightning_module
+
+    @_lightning_module.setter
+    def _lightning_module(self, module: Any) -> None:
+        self.original._lightning_module = module
+
+    def _profile_both(self, name: str) -> Span:
+        return _Both(self.table[name], self.original.profile(name))
+
+    def start(self, name: str) -> None:
+        """Lightning's bare form of entering an action."""
+        self.table[name].__enter__()
+        if self._passes_on:
+            self.original.start(name)
+
+    def stop(self, name: str) -> None:
+        """Lightning's bare form of leaving an action."""
+        if self._passes_on:
+            self.original.stop(name)
+        self.table[name].__exit__(None, None, None)
+
+    def setup(self, stage: str, local_rank: int | None = None, log_dir: str | None = None) -> None:
+        """Called by Lightning early in every trainer function (trainer.py:1165)."""
+        self.original.setup(stage=stage, local_rank=local_rank, log_dir=log_dir)
+        self._on_setup(log_dir)
+
+    def describe(self) -> None:
+        """Called by Lightning as the last thing of a trainer function that ended normally (call.py:152)."""
+        try:
+            self.original.describe()
+        finally:
+            self._on_describe()
+
+
+class _Both:
+    """Our span around the one of the user's own profiler."""
+
+    __slots__ = ("_ours", "_theirs")
+
+    def __init__(self, ours: Span, theirs: AbstractContextManager[Any]) -> None:
+        self._ours = ours
+        self._theirs = theirs
+
+    def __enter__(self) -> Any:
+        self._ours.__enter__()
+        try:
+            return self._theirs.__enter__()
+        except BaseException:
+            self._ours.__exit__(*sys.exc_info())
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        try:
+            return self._theirs.__exit__(kind, error, trace)
+        finally:
+            self._ours.__exit__(kind, error, trace)
