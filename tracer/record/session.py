@@ -4,7 +4,7 @@ A session belongs to one trainer in one process. It begins when a trainer functi
 the same run directory when the trainer is asked for the next one.
 
 Fail-open: every fault of ours, wherever it happens, ends up in `_give_up`, which warns once, says so in run.json if
-that can still be written, and gives the trainer its profiler back. Training goes on.
+that can still be written, and lets the seam only pass on from the next batch. Training goes on.
 """
 
 import atexit
@@ -36,6 +36,7 @@ from tracer.run.layout import RUN_FILE, actions_file, events_file, write_json
 DIRECTORY_VARIABLE = "HOOKTRACE_DIR"
 DISABLED_VARIABLE = "HOOKTRACE_DISABLED"
 
+OWN_EXCEPTION_HOOK = "[Callback]HookTracer.on_exception"
 _INTERRUPTS = ("KeyboardInterrupt", "SIGTERMException")
 
 
@@ -69,7 +70,7 @@ class Session:
         self._entries: list[str] = []
         self._info: dict[str, Any] = {"started_at": datetime.now(UTC).isoformat(), "base_ns": self.base_ns}
         self._place = Place(trainer, self._buffer.append)
-        self._writer = EventWriter(self._buffer, self._give_up)
+        self._writer = EventWriter(self._buffer, self.base_ns, self._give_up)
         self._gate: Gate | None = None
         self._table = SpanTable(self, self._buffer.append)
         self.seam: Seam | None = None
@@ -108,20 +109,20 @@ class Session:
             self._give_up(error)
 
     def _guarded(self, *functions: Callable[[], None]) -> Callable[[], None]:
-        """The functions, one after another, as one that never raises."""
+        """The functions, one after another, each run whatever becomes of the others, as one that never raises."""
 
         def run() -> None:
-            try:
-                for function in functions:
+            for function in functions:
+                try:
                     function()
-            except Exception as error:
-                self._give_up(error)
+                except Exception as error:
+                    self._give_up(error)
 
         return run
 
     def _at_batch(self) -> None:
-        if self._failure is not None:
-            self.detach()
+        if self._failure is not None and self.seam is not None:
+            self.seam.mute()
         elif self._gate is not None:
             self._gate.at_batch()
 
@@ -204,7 +205,11 @@ class Session:
 
     def _end_after_last_hook(self, state: str) -> None:
         last = self._last_exception_hook()
-        if last is None:
+        if self._failure is not None:
+            self._end(state)
+        elif last is None:
+            # We are inside our own `on_exception`: its leave would come after the end.
+            self._table[OWN_EXCEPTION_HOOK].__exit__(None, None, None)
             self._end(state)
         elif self.seam is not None:
             self._table[last] = _Closing(self._table[last], lambda: self._end(state))
@@ -215,17 +220,14 @@ class Session:
         if trainer.datamodule is not None:
             return f"[LightningDataModule]{type(trainer.datamodule).__name__}.on_exception"
         names = [callback.state_key for callback in trainer.callbacks if callable(callback.on_exception)]
-        if not names or names[-1] == "HookTracer" or names.count(names[-1]) > 1:
-            return None
-        return f"[Callback]{names[-1]}.on_exception"
+        last = f"[Callback]{names[-1]}.on_exception"
+        return None if last == OWN_EXCEPTION_HOOK or names.count(names[-1]) > 1 else last
 
     def _end(self, state: str) -> None:
         self.detach()
         self._guarded(lambda: self._close(state))()
 
     def _close(self, state: str) -> None:
-        if self._run_dir is None or self._failure is not None:
-            return
         self._writer.close()
         atexit.unregister(self._writer.flush)
         if self._gate is not None:
@@ -254,9 +256,10 @@ class Session:
             file.write("".join(lines))
 
     def _give_up(self, error: Exception) -> None:
-        """Ends the recording, not the training. The trainer gets its profiler back at the next batch."""
+        """Ends the recording, not the training."""
         if self._failure is not None:
             return
+        self._writer.give_up()
         self._failure = f"recording stopped: {describe_exception(error)}"
         _warn(f"hooktrace: {self._failure}. Training goes on, unrecorded from here.")
         try:

@@ -167,6 +167,7 @@ class Seam:
         """Which methods of which modules are being recorded now; see `mixin`."""
         self._on_setup = on_setup
         self._on_describe = on_describe
+        self._muted = False
         self._passes_on = type(original).__name__ != "PassThroughProfiler"
         self.profile: Callable[[str], Span] = self._profile_both if self._passes_on else table.__getitem__
         self.record: Callable[[str], Span] = table.__getitem__
@@ -189,9 +190,15 @@ class Seam:
     def _profile_both(self, name: str) -> Span:
         return _Both(self.table[name], self.original.profile(name))
 
+    def mute(self) -> None:
+        """Records no more; only passes on."""
+        self._muted = True
+        self.profile = self.original.profile
+
     def start(self, name: str) -> None:
         """Lightning's bare form of entering an action."""
-        self.table[name].__enter__()
+        if not self._muted:
+            self.table[name].__enter__()
         if self._passes_on:
             self.original.start(name)
 
@@ -199,7 +206,8 @@ class Seam:
         """Lightning's bare form of leaving an action."""
         if self._passes_on:
             self.original.stop(name)
-        self.table[name].__exit__(None, None, None)
+        if not self._muted:
+            self.table[name].__exit__(None, None, None)
 
     def setup(self, stage: str, local_rank: int | None = None, log_dir: str | None = None) -> None:
         """Called by Lightning early in every trainer function (trainer.py:1165)."""

@@ -14,8 +14,9 @@ import threading
 from array import array
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter_ns
 
-from tracer.run.layout import RECORD_BYTES, SEGMENT_BYTES, events_file
+from tracer.run.layout import RECORD_BYTES, SEGMENT_BYTES, TIME_MASK, events_file
 
 _INTERVAL_S = 0.1
 _PILED_UP = 50_000
@@ -24,8 +25,16 @@ _PILED_UP = 50_000
 class EventWriter:
     """Writes the records that collect in `buffer` to the segments of one rank's stream."""
 
-    def __init__(self, buffer: list[int], on_failure: Callable[[Exception], None]) -> None:
+    def __init__(self, buffer: list[int], base_ns: int, on_failure: Callable[[Exception], None]) -> None:
+        """Prepares the writer of one recording.
+
+        Args:
+            buffer: Where the records collect.
+            base_ns: The clock at the run's start; the records hold times since then.
+            on_failure: Called once, from whichever thread, when the recording has to end.
+        """
         self._buffer = buffer
+        self._until_ns = base_ns + TIME_MASK
         self._on_failure = on_failure
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -58,6 +67,10 @@ class EventWriter:
             os.close(self._file)
             self._file = -1
 
+    def give_up(self) -> None:
+        """Writes nothing more; what still collects is thrown away."""
+        self._failed = True
+
     def flush(self) -> None:
         """Writes what has collected so far."""
         with self._lock:
@@ -84,9 +97,11 @@ class EventWriter:
         if self._failed or self._file < 0:
             return
         try:
+            if perf_counter_ns() >= self._until_ns:
+                raise OverflowError("a run of more than 52 days does not fit the stream's records")
             self._write(chunk)
-        except OSError as error:
-            self._failed = True
+        except Exception as error:
+            self.give_up()
             self._on_failure(error)
 
     def _write(self, chunk: "array[int]") -> None:

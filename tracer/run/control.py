@@ -99,8 +99,10 @@ class ControlViewer:
         page = self._open()
         if page is None:
             return Reply.CLOSED
-        number = _WORDS.unpack_from(page, _OFFSET)[1]
-        return Reply(number) if number in Reply else Reply.NONE
+        try:
+            return Reply(_WORDS.unpack_from(page, _OFFSET)[1])
+        except ValueError:  # a newer trainer's, or garbage
+            return Reply.NONE
 
     def close(self) -> None:
         """Lets go of the page; the object can still be used and opens it again."""

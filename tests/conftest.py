@@ -1,0 +1,41 @@
+"""What all tests share: guards against what must not leak from one into the next, and the real MNIST if it is there."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+MNIST_DIR = Path(__file__).parents[2] / "shared" / "mnist"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what needs the real MNIST where there is none: those tests have nothing to say there."""
+    if MNIST_DIR.is_dir():
+        return
+    without = [item for item in items if item.get_closest_marker("mnist")]
+    config.hook.pytest_deselected(items=without)
+    items[:] = [item for item in items if item not in without]
+
+
+@pytest.fixture
+def mnist_dir() -> Path:
+    """The directory with the real MNIST; only for tests marked `mnist`."""
+    return MNIST_DIR
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every test has a working directory of its own and no setting of the developer's shell."""
+    for name in [name for name in os.environ if name.startswith("HOOKTRACE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _no_writer_left() -> Iterator[None]:
+    """A recording that has ended leaves no thread behind."""
+    yield
+    left = [thread.name for thread in threading.enumerate() if thread.name.startswith("hooktrace")]
+    assert not left

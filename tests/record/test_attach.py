@@ -1,0 +1,91 @@
+"""The ways in: callback, mixin, both; one trainer or several, once or again; where the run goes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lightning.pytorch import Callback
+from lightning.pytorch.demos.boring_classes import BoringDataModule
+
+from tests.record.models import Mixed, Plain, trainer
+from tracer import HookTracer, Trace, open_run
+
+
+def _hooks(trace: Trace) -> list[str]:
+    return [trace.actions[number].hook for number in trace.action]
+
+
+def test_callback_sees_everything_from_prepare_data_on(tmp_path: Path) -> None:
+    class Data(BoringDataModule):
+        def prepare_data(self) -> None:
+            """Overridden, so Lightning calls it."""
+
+    run = trainer(tmp_path, [Callback(), HookTracer(tmp_path / "run")])
+    run.fit(Plain(), datamodule=Data())
+    hooks = _hooks(open_run(tmp_path / "run").trace())
+    assert hooks[:3] == ["prepare_data", "setup", "setup"]
+    assert hooks[-1] == "teardown"
+
+
+def test_mixin_alone_records_everything(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.fit(Mixed())
+    recorded = open_run(Path(run.log_dir or "") / "hooktrace")
+    hooks = _hooks(recorded.trace())
+    assert hooks[0] == "configure_callbacks"
+    assert {"forward", "backward", "log", "zero_grad", "train", "on_train_batch_end"} <= set(hooks)
+    assert recorded.metrics_path == Path(run.log_dir or "") / "hooktrace" / ".." / "metrics.csv"
+    assert recorded.metrics().names == ("loss",)
+
+
+def test_a_tracer_that_is_there_wins_over_the_mixins_own(tmp_path: Path) -> None:
+    class Bringing(Mixed):
+        def configure_callbacks(self) -> Any:
+            return [HookTracer(tmp_path / "mine")]
+
+    for model, name in ((Mixed(), "given"), (Bringing(), "mine")):
+        run = trainer(tmp_path, [HookTracer(tmp_path / name)] if name == "given" else [])
+        run.fit(model)
+        assert sum(isinstance(callback, HookTracer) for callback in run.callbacks) == 1
+        assert open_run(tmp_path / name).state == "finished"
+
+
+def test_one_trainer_asked_several_times_is_one_run(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    model = Mixed()
+    run.fit(model)
+    run.validate(model, verbose=False)
+    run.test(model, verbose=False)
+    recorded = open_run(Path(run.log_dir or "") / "hooktrace")
+    assert [(call.function, call.state) for call in recorded.info.calls] == [
+        ("fit", "finished"),
+        ("validate", "finished"),
+        ("test", "finished"),
+    ]
+    trace = recorded.trace()
+    assert trace.contexts.call.max() == 2
+    assert {"on_fit_end", "on_validation_start", "on_test_start"} <= set(_hooks(trace))
+
+
+def test_nothing_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOKTRACE_DIR", str(tmp_path / "run"))
+    for _ in range(3):
+        trainer(tmp_path).fit(Mixed())
+    spans = [len(open_run(tmp_path / name).trace()) for name in ("run", "run-2", "run-3")]
+    assert spans[0] == spans[1] == spans[2] > 100
+
+
+def test_override_that_calls_super_is_one_call(tmp_path: Path) -> None:
+    class Calling(Mixed):
+        def forward(self, x: Any) -> Any:
+            return super().forward(x)
+
+    trainer(tmp_path, [HookTracer(tmp_path / "run")], num_sanity_val_steps=0, limit_val_batches=0).fit(Calling())
+    assert _hooks(open_run(tmp_path / "run").trace()).count("forward") == 3
+
+
+def test_mixin_without_trainer_is_a_plain_module() -> None:
+    model = Mixed()
+    model.train()
+    model.zero_grad()
+    assert model(next(iter(model.train_dataloader()))).shape == (1, 2)

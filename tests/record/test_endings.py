@@ -1,0 +1,231 @@
+"""However a run ends, its recording opens and says how; and no fault of the tracer ends a run."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lightning.pytorch import Callback
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from tests.record.models import Manual, Mixed, Plain, trainer
+from tracer import HookTracer, open_run
+from tracer.run.control import ControlViewer, Reply
+from tracer.run.layout import CONTROL_FILE
+
+
+class Raising(Callback):
+    """Raises in the second batch."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if batch_idx == 1:
+            raise self.error
+
+
+@pytest.mark.parametrize("last", [[], [ModelCheckpoint()]], ids=["tracer last", "others after it"])
+@pytest.mark.parametrize(
+    ("error", "raised", "state"),
+    [
+        (RuntimeError("no\nluck"), RuntimeError, "failed"),
+        (KeyboardInterrupt(), SystemExit, "interrupted"),
+        (SystemExit(3), SystemExit, "failed"),
+    ],
+)
+def test_exceptions(
+    error: BaseException, raised: type[BaseException], state: str, last: list[Any], tmp_path: Path
+) -> None:
+    run = trainer(tmp_path, [Raising(error), HookTracer(tmp_path / "run"), *last], enable_checkpointing=bool(last))
+    profiler = run.profiler
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(raised):
+        run.fit(Plain())
+    signal.signal(signal.SIGINT, before)  # Lightning ignores it after Ctrl-C
+    recorded = open_run(tmp_path / "run")
+    assert run.profiler is profiler
+    assert recorded.state == state
+    assert recorded.info.exception == {"RuntimeError": "RuntimeError: no"}.get(
+        type(error).__name__, f"{type(error).__name__}: {error}".rstrip(": ")
+    )
+    trace = recorded.trace()
+    failed = [trace.actions[trace.action[row]].label for row in (trace.status == 1).nonzero()[0]]
+    assert failed == ["run_training_epoch", "Raising.on_train_batch_end"]
+    assert trace.open_rows == ()
+    hooks = [trace.actions[number].label for number in trace.action]
+    assert ("ModelCheckpoint.on_exception" in hooks) == bool(last)
+
+
+def test_a_run_after_a_failed_one(tmp_path: Path) -> None:
+    raising = Raising(RuntimeError())
+    run = trainer(tmp_path, [raising, HookTracer(tmp_path / "run")])
+    with pytest.raises(RuntimeError):
+        run.fit(Plain())
+    run.validate(Plain(), verbose=False)
+    recorded = open_run(tmp_path / "run")
+    assert [call.state for call in recorded.info.calls] == ["failed", "finished"]
+    assert recorded.state == "finished"
+
+
+def test_span_that_lightning_leaks_is_closed(tmp_path: Path) -> None:
+    class Leaking(Manual):
+        def on_before_optimizer_step(self, optimizer: Any) -> None:
+            raise RuntimeError
+
+    run = trainer(tmp_path, [HookTracer(tmp_path / "run")])
+    with pytest.raises(RuntimeError):
+        run.fit(Leaking())
+    trace = open_run(tmp_path / "run").trace()
+    assert trace.open_rows == ()
+    failed = [trace.actions[trace.action[row]].hook for row in (trace.status == 1).nonzero()[0]]
+    assert failed == [
+        "run_training_epoch",
+        "run_training_batch",
+        "training_step",
+        "optimizer_step",
+        "on_before_optimizer_step",
+    ]
+
+
+_PROGRAM = """
+import os, resource, signal, sys
+from pathlib import Path
+from tests.record.models import Mixed, trainer
+from tracer import HookTracer
+
+class Ending(Mixed):
+    def on_train_batch_end(self, outputs, batch, batch_idx):
+        if batch_idx == {batch}:
+            {action}
+
+run = trainer(Path({root!r}), [HookTracer({run!r})], limit_train_batches={batches}, num_sanity_val_steps=0,
+    log_every_n_steps=10**6)
+run.fit(Ending())
+print("trained", run.global_step)
+"""
+
+
+def _program(tmp_path: Path, action: str, batch: int = 1500, batches: int = 2000) -> "subprocess.CompletedProcess[str]":
+    text = _PROGRAM.format(action=action, root=str(tmp_path), run=str(tmp_path / "run"), batch=batch, batches=batches)
+    text = text.replace("Ending(Mixed):", "Ending(Mixed):\n    def train_dataloader(self): return _many()", 1)
+    many = "from tests.record.endless import many as _many\n"
+    return subprocess.run(
+        [sys.executable, "-c", many + text],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_kill_leaves_a_run_that_says_where_it_died(tmp_path: Path) -> None:
+    action = "import time; time.sleep(0.3); os.kill(os.getpid(), signal.SIGKILL)"
+    assert _program(tmp_path, action).returncode == -signal.SIGKILL
+    recorded = open_run(tmp_path / "run")
+    assert recorded.state == "died"
+    trace = recorded.trace()
+    open_hooks = [trace.actions[trace.action[row]].hook for row in trace.open_rows]
+    assert open_hooks == ["run_training_epoch", "on_train_batch_end"]
+    assert trace.span(trace.open_rows[-1]).batch == 1500
+
+
+def test_full_disk_ends_the_recording_and_not_the_training(tmp_path: Path) -> None:
+    # A limit on the size of files is a full disk for everyone: the write fails half-way.
+    limit = f"resource.setrlimit(resource.RLIMIT_FSIZE, ({64 << 10}, {64 << 10}))"
+    result = _program(tmp_path, limit, batch=0)
+    assert result.returncode == 0, result.stderr
+    assert "trained 2000" in result.stdout
+    assert result.stderr.count("hooktrace: recording stopped: OSError") == 1
+    recorded = open_run(tmp_path / "run")
+    assert "recording stopped: OSError" in str(recorded.info.dropped)
+    trace = recorded.trace()
+    assert 1000 < len(trace) <= (64 << 10) // 16 + 1
+    assert trace.gap == recorded.info.dropped
+
+
+def test_directory_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    run = trainer(tmp_path, [HookTracer(tmp_path / "file" / "run")])
+    with pytest.warns(RuntimeWarning, match="recording stopped") as warned:
+        run.fit(Plain())
+    assert run.global_step == 3
+    assert sum("hooktrace" in str(warning.message) for warning in warned) == 1
+
+
+@pytest.mark.parametrize("raises", [False, True], ids=["", "and the training fails"])
+def test_directory_removed_while_recording(raises: bool, tmp_path: Path) -> None:
+    class Removing(Callback):
+        def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+            shutil.rmtree(tmp_path / "run")
+
+    extra = [Raising(RuntimeError("theirs"))] if raises else []
+    run = trainer(tmp_path, [Removing(), HookTracer(tmp_path / "run"), *extra])
+    profiler = run.profiler
+    with pytest.warns(RuntimeWarning, match="recording stopped: FileNotFoundError") as warned:
+        if raises:
+            with pytest.raises(RuntimeError, match="theirs"):
+                run.fit(Plain())
+        else:
+            run.fit(Plain())
+    assert run.global_step == (2 if raises else 3)
+    assert run.profiler is profiler
+    assert sum("hooktrace" in str(warning.message) for warning in warned) == 1
+    assert not (tmp_path / "run").exists()
+
+
+class Shy:
+    """A value that cannot be shown."""
+
+    def __format__(self, spec: str) -> str:
+        raise ValueError("shy")
+
+
+def test_hyperparameter_that_cannot_be_described(tmp_path: Path) -> None:
+    class Keeping(Plain):
+        def __init__(self, shy: object) -> None:
+            super().__init__()
+            self.save_hyperparameters()
+
+    run = trainer(tmp_path, [HookTracer(tmp_path / "run")], logger=False)
+    with pytest.warns(RuntimeWarning, match="recording stopped: ValueError: shy"):
+        run.fit(Keeping(Shy()))
+    assert run.global_step == 3
+
+
+def test_stop_ends_after_the_batch(tmp_path: Path) -> None:
+    class Viewer(Callback):
+        def on_train_batch_start(self, *args: Any) -> None:
+            if args[-1] == 1:
+                with ControlViewer(tmp_path / "run") as viewer:
+                    assert viewer.request_stop()
+
+    run = trainer(tmp_path, [Viewer(), HookTracer(tmp_path / "run")], max_epochs=5)
+    run.fit(Plain())
+    assert (run.global_step, run.current_epoch) == (2, 1)
+    assert open_run(tmp_path / "run").state == "stopped"
+    assert ControlViewer(tmp_path / "run").reply() is Reply.CLOSED
+    assert not ControlViewer(tmp_path / "run").request_stop()
+
+
+def test_stop_is_refused_where_lightning_would_not_heed_it(tmp_path: Path) -> None:
+    replies: list[Reply] = []
+
+    class Viewer(Callback):
+        def on_test_batch_start(self, *args: Any) -> None:
+            with ControlViewer(tmp_path / "run") as viewer:
+                replies.append(viewer.reply())
+                assert viewer.request_stop()
+
+    run = trainer(tmp_path, [Viewer(), HookTracer(tmp_path / "run")])
+    run.test(Mixed(), verbose=False)
+    assert replies == [Reply.NONE, Reply.REFUSED]
+
+
+def test_control_page_is_the_users_own(tmp_path: Path) -> None:
+    trainer(tmp_path, [HookTracer(tmp_path / "run")]).fit(Plain())
+    assert (tmp_path / "run" / CONTROL_FILE).stat().st_mode & 0o777 == 0o600

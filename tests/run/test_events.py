@@ -1,0 +1,76 @@
+"""Reading streams and lists of actions that are growing, torn or hostile."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.builders import enter, leave, mark, records
+from tracer.run.events import ActionTail, EventTail, event_times
+from tracer.run.layout import Mark, actions_file, events_file
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=12))
+def test_tail_equals_one_read_for_any_pattern_of_writes(sizes: list[int]) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / events_file(0, 0)
+        data = np.arange(sum(sizes), dtype="<i8").tobytes()[: sum(sizes)]
+        tail = EventTail(Path(directory))
+        read = []
+        written = 0
+        for size in sizes:
+            with path.open("ab") as file:
+                file.write(data[written : written + size])
+            written += size
+            read += tail.read().tolist()
+        assert read == EventTail(Path(directory)).read().tolist() == list(range(written // 8))
+
+
+def test_missing_stream_is_an_empty_one(tmp_path: Path) -> None:
+    tail = EventTail(tmp_path / "nowhere")
+    assert len(tail.read()) == 0
+    (tmp_path / "nowhere").mkdir()
+    (tmp_path / "nowhere" / events_file(0, 0)).write_bytes(records([1, 2]).tobytes())
+    assert tail.read().tolist() == [1, 2]
+
+
+def test_last_action_waits_for_its_line_end(tmp_path: Path) -> None:
+    path = tmp_path / actions_file(0)
+    line = json.dumps({"id": 0, "owner_kind": "module", "owner": "M", "hook": "setup", "overridden": True})
+    path.write_text(line)
+    tail = ActionTail(tmp_path)
+    assert tail.read() == ()
+    path.write_text(line + "\n")
+    assert [action.label for action in tail.read()] == ["M.setup"]
+
+
+def test_hostile_lines_do_no_harm(tmp_path: Path) -> None:
+    lines = [
+        b"not json",
+        b"[1, 2]",
+        b'{"id": "x"}',
+        b'{"id": 99999999}',
+        b'{"id": -3}',
+        b"[" * 5000,
+        b'{"id": 2, "owner_kind": "emperor", "owner": 7, "hook": null, "instance": "a", "overridden": "yes"}',
+        b'{"id": 0, "owner_kind": "callback", "owner": "A", "instance": 1, "hook": "setup", "defined_at": 3}',
+        b"\xff\xfe",
+    ]
+    (tmp_path / actions_file(0)).write_bytes(b"\n".join(lines) + b"\n")
+    actions = ActionTail(tmp_path).read()
+    assert [action.label for action in actions] == ["A#1.setup", "action-1", "7.action-2"]
+    assert [action.owner_kind for action in actions] == ["callback", "loop", "loop"]
+    assert actions[0].defined_at is None
+
+
+def test_marks_take_the_time_of_the_next_event() -> None:
+    events = records(
+        [mark(Mark.CALL, 0), enter(0, 5), mark(Mark.BATCH, 1), mark(Mark.STEP, 1), leave(0, 9), mark(Mark.EPOCH, 2)]
+    )
+    assert event_times(events).tolist() == [5, 5, 9, 9, 9, 9]
+    assert event_times(records([mark(Mark.CALL, 0)])).tolist() == [0]

@@ -1,0 +1,134 @@
+"""Opening runs: those that are well, those that are not, and what a user may mean by a name."""
+
+import json
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.builders import DEAD_PID, LiveRun, make_run, run_json
+from tracer import open_run
+from tracer.errors import HooktraceError, NotARunError, NotFoundError, SchemaError
+from tracer.run import find_run, list_runs
+from tracer.run.layout import RUN_FILE, events_file, is_alive, process_start_ticks, write_json
+from tracer.run.table import COLUMNS
+
+
+def test_whole_run(tmp_path: Path) -> None:
+    run = open_run(make_run(tmp_path / "run", test_batches=2))
+    trace = run.trace()
+    assert run.ranks == (0,)
+    assert run.state == "finished"
+    assert abs(run.span_estimate() - len(trace)) < 0.3 * len(trace)
+    table = run.to_pandas()
+    assert tuple(table.columns) == COLUMNS
+    assert len(table) == len(trace)
+    assert table["wall_time"].iloc[0] == pd.Timestamp("2026-01-02T03:04:05.678901", tz="UTC")
+    assert table["status"].eq("ok").all()
+    assert run.metrics().names == (
+        "test_acc",
+        "test_loss",
+        "train_loss_epoch",
+        "train_loss_step",
+        "val_acc",
+        "val_loss",
+    )
+
+
+def test_opens_while_it_is_written(tmp_path: Path) -> None:
+    live = LiveRun(tmp_path / "run")
+    run = open_run(live.path)
+    lengths = []
+    while live.written < live.total:
+        live.advance(37)
+        lengths.append(len(run.trace()))
+    assert lengths == sorted(lengths)
+    assert run.state == "running"
+    live.finish()
+    assert run.state == "finished"
+
+
+def test_torn_end(tmp_path: Path) -> None:
+    path = make_run(tmp_path / "run")
+    whole = open_run(path).trace()
+    file = path / events_file(0, 0)
+    file.write_bytes(file.read_bytes()[:-3])
+    torn = open_run(path).trace()
+    assert len(torn) == len(whole)
+    assert [torn.actions[torn.action[row]].hook for row in torn.open_rows] == ["teardown"]
+
+
+def test_died(tmp_path: Path) -> None:
+    run = open_run(make_run(tmp_path / "run", state="died", until=200))
+    assert run.state == "died"
+    assert run.trace().open_rows != ()
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "says"),
+    [
+        (b"{", NotARunError, "damaged"),
+        (b"[]", NotARunError, "no schema version"),
+        (b'{"schema": "1"}', NotARunError, "no schema version"),
+        (b'{"schema": 2}', SchemaError, "upgrade hooktrace"),
+        (b"\xff\x00", NotARunError, "damaged"),
+        (b"[" * 100_000, NotARunError, "damaged"),
+    ],
+)
+def test_damaged_run_json(content: bytes, error: type[HooktraceError], says: str, tmp_path: Path) -> None:
+    (tmp_path / RUN_FILE).write_bytes(content)
+    with pytest.raises(error, match=says) as raised:
+        open_run(tmp_path)
+    assert "\n" not in str(raised.value)
+
+
+def test_fields_of_the_wrong_type_read_as_absent(tmp_path: Path) -> None:
+    hostile = {name: {"nested": [1]} for name in run_json()} | {"schema": 1, "callbacks": [1, None], "calls": "x"}
+    (tmp_path / RUN_FILE).write_text(json.dumps(hostile))
+    info = open_run(tmp_path).info
+    assert (info.pid, info.exception, info.calls, info.model) == (0, None, (), "")
+    assert [callback.name for callback in info.callbacks] == ["", ""]
+
+
+def test_rank_that_was_not_recorded(tmp_path: Path) -> None:
+    run = open_run(make_run(tmp_path / "run"))
+    with pytest.raises(NotFoundError, match=r"no recording of rank 3 \(there is: 0\)"):
+        run.trace(3)
+
+
+def test_finding_runs(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    for day, name in enumerate(["older", "newer"], start=1):
+        make_run(runs / name, started_at=f"2026-01-0{day}T00:00:00+00:00")
+    (runs / "broken").mkdir()
+    (runs / "file").write_text("")
+    assert [run.name for run in list_runs(runs)] == ["newer", "older"]
+    assert find_run(None, runs) == runs / "newer"
+    assert find_run("older", runs) == runs / "older"
+    assert find_run(str(runs / "older"), Path("elsewhere")) == runs / "older"
+    with pytest.raises(NotFoundError, match="no such run: nothing"):
+        find_run("nothing", runs)
+    with pytest.raises(NotARunError, match=r"has no run\.json"):
+        find_run("broken", runs)
+    with pytest.raises(NotARunError, match=r"is a file \(did you mean"):
+        find_run(str(runs / "older" / RUN_FILE), runs)
+    with pytest.raises(NotFoundError, match="hooktrace train"):
+        find_run(None, tmp_path / "empty")
+
+
+def test_processes() -> None:
+    start = process_start_ticks(os.getpid())
+    assert is_alive(os.getpid(), start)
+    assert is_alive(os.getpid(), None)
+    assert not is_alive(os.getpid(), (start or 0) + 1)
+    assert not is_alive(DEAD_PID, None)
+
+
+def test_run_json_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / RUN_FILE
+    write_json(path, {"a": 1})
+    with pytest.raises(TypeError):
+        write_json(path, {"a": object()})
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == [RUN_FILE]
