@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from tests.record.models import Mixed, Plain, TwoLoaders, trainer
 from tracer import HookTracer, open_run
+from tracer.run.layout import STAGES
 
 
 class Witness(Callback):
@@ -131,3 +132,12 @@ def test_planned_batches(tmp_path: Path) -> None:
     contexts = open_run(tmp_path / "run").trace().contexts
     planned = {(int(stage), int(number)) for stage, number in zip(contexts.stage, contexts.planned, strict=True)}
     assert {(0, 2), (1, 3), (2, 2)} <= planned
+
+
+def test_planned_batches_are_the_training_loops_again_after_a_validation(tmp_path: Path) -> None:
+    options = {"val_check_interval": 2, "limit_train_batches": 6, "limit_val_batches": 1, "num_sanity_val_steps": 0}
+    trainer(tmp_path, [HookTracer(tmp_path / "run")], **options).fit(Plain())
+    contexts = open_run(tmp_path / "run").trace().contexts
+    training = (contexts.stage == STAGES.index("train")) & (contexts.batch >= 0)
+    assert set(contexts.planned[training].tolist()) == {6}
+    assert set(contexts.planned[contexts.stage == STAGES.index("validate")].tolist()) == {1}

@@ -205,9 +205,13 @@ def test_stop_ends_after_the_batch(tmp_path: Path) -> None:
                     assert viewer.request_stop()
 
     run = trainer(tmp_path, [Viewer(), HookTracer(tmp_path / "run")], max_epochs=5)
-    run.fit(Plain())
+    model = Plain()
+    run.fit(model)
     assert (run.global_step, run.current_epoch) == (2, 1)
     assert open_run(tmp_path / "run").state == "stopped"
+    run.test(model, verbose=False)
+    assert open_run(tmp_path / "run").state == "stopped"
+    assert [call.state for call in open_run(tmp_path / "run").info.calls] == ["stopped", "finished"]
     assert ControlViewer(tmp_path / "run").reply() is Reply.CLOSED
     assert not ControlViewer(tmp_path / "run").request_stop()
 

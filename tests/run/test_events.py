@@ -58,12 +58,12 @@ def test_hostile_lines_do_no_harm(tmp_path: Path) -> None:
         b'{"id": -3}',
         b"[" * 5000,
         b'{"id": 2, "owner_kind": "emperor", "owner": 7, "hook": null, "instance": "a", "overridden": "yes"}',
-        b'{"id": 0, "owner_kind": "callback", "owner": "A", "instance": 1, "hook": "setup", "defined_at": 3}',
+        b'{"id": 0, "owner_kind": "callback", "owner": "A", "instance": 1, "hook": "set\\ud800up", "defined_at": 3}',
         b"\xff\xfe",
     ]
     (tmp_path / actions_file(0)).write_bytes(b"\n".join(lines) + b"\n")
     actions = ActionTail(tmp_path).read()
-    assert [action.label for action in actions] == ["A#1.setup", "action-1", "7.action-2"]
+    assert [action.label for action in actions] == ["A#1.set?up", "action-1", "7.action-2"]
     assert [action.owner_kind for action in actions] == ["callback", "loop", "loop"]
     assert actions[0].defined_at is None
 

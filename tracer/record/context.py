@@ -55,7 +55,7 @@ class Place:
         look |= dict.fromkeys(_OUTSIDE_EPOCHS, self._outside_epochs)
         look |= dict.fromkeys(_IN_EPOCH, self._inside_epoch)
         look |= dict.fromkeys(_BETWEEN_BATCHES, self._between_batches)
-        look |= {"run_training_batch": self._train_batch, "lr_scheduler_step": self._stage_only}
+        look |= {"run_training_batch": self._train_batch, "lr_scheduler_step": self._back_from_validation}
         self.before = look
         self.after: dict[str, Callable[[], None]] = {"run_training_batch": self._step}
 
@@ -95,8 +95,8 @@ class Place:
         stage = self._trainer.state.stage
         self._say(Mark.STAGE, None if stage is None else STAGES.index(stage.value))
 
-    def _stage_only(self) -> None:
-        """A scheduler may be stepped right after a validation, before anything else says that training goes on."""
+    def _back_from_validation(self) -> None:
+        """Nothing tells that a validation within an epoch is over but what comes next: a fetch, or a scheduler."""
         before = self._said.get(Mark.STAGE)
         self._stage()
         if self._said.get(Mark.STAGE) != before:
@@ -113,9 +113,7 @@ class Place:
         loop = self._trainer.fit_loop
         if _hands_over_iterator(loop):
             return  # the step fetches for itself, inside a batch that `run_training_batch` has named
-        self._stage()
-        if self._said.get(Mark.LOADER) is not None:
-            self._between_batches()
+        self._back_from_validation()
         self._say(Mark.BATCH, loop.epoch_loop.batch_progress.current.ready)
 
     def _fetch_evaluation(self) -> None:

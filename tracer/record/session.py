@@ -236,7 +236,9 @@ class Session:
         if self._calls:
             self._calls[-1] |= {"ended_ns": self._now_ns(), "state": state}
         self._info["ended_at"] = datetime.now(UTC).isoformat()
-        self._save(state)
+        # A training that was stopped makes a stopped run, even if a test of what it reached comes after it.
+        trained = [call["state"] for call in self._calls if call["function"] == "fit"]
+        self._save("stopped" if state == "finished" and trained[-1:] == ["stopped"] else state)
 
     def detach(self) -> None:
         if self.seam is not None and self.trainer.profiler is self.seam:

@@ -240,7 +240,7 @@ def _match(codes: Int64Array, carried: int) -> _Matched:
     if depth.min(initial=0) < 0 or depth.max(initial=0) > _DEEP:
         return _walk(codes, carried)
     # On each level enters and leaves take turns, so sorting by level puts each enter right before its leave.
-    order = np.argsort(depth, kind="stable")
+    order = np.argsort(depth.astype(np.int16), kind="stable")  # 16 bits: a radix sort
     first, second = order[:-1], order[1:]
     pair = enters[first] & ~enters[second] & (depth[first] == depth[second])
     opening, closing = first[pair], second[pair]

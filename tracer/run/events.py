@@ -130,9 +130,9 @@ def _action(number: int, entry: Mapping[str, Any]) -> Action:
     return Action(
         id=number,
         owner_kind=kind if kind in OWNER_KINDS else "loop",
-        owner=str(entry.get("owner") or ""),
+        owner=_encodable(str(entry.get("owner") or "")),
         instance=instance if isinstance(instance, int) else 0,
-        hook=str(entry.get("hook") or f"action-{number}"),
+        hook=_encodable(str(entry.get("hook") or f"action-{number}")),
         overridden=overridden if isinstance(overridden, bool) else None,
         defined_at=_optional_text(entry.get("defined_at")),
         doc=_optional_text(entry.get("doc")),
@@ -140,7 +140,12 @@ def _action(number: int, entry: Mapping[str, Any]) -> Action:
 
 
 def _optional_text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return _encodable(value) if isinstance(value, str) and value else None
+
+
+def _encodable(text: str) -> str:
+    """JSON can say halves of surrogate pairs, which no file and no terminal takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def event_codes(events: Int64Array) -> Int64Array:
