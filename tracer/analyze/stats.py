@@ -1,0 +1,220 @@
+"""Where the time went: spans by hook, owner or stage, for a whole trace and, incrementally, for the live screen."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tracer.run.build import Delta
+from tracer.run.events import Action
+from tracer.run.layout import STAGES
+from tracer.run.trace import ERROR, OPEN, Trace
+
+Int64Array = npt.NDArray[np.int64]
+StatsBy = Literal["action", "hook", "owner", "stage"]
+NO_STAGE = "(no stage)"
+NO_OWNER = "(trainer)"
+"""Of Lightning's own spans, such as `run_training_epoch`."""
+_RECENT = 512
+_TREND = 8
+
+
+@dataclass(frozen=True)
+class HookStat:
+    """What the spans of one group took. All times in ns; spans that are still open count as calls but have no time.
+
+    Attributes:
+        label: Name of the group. Text from the recording: untrusted.
+        owner_kind: Of the group's owner, empty when the group is not one owner's.
+        count: Calls.
+        open: Calls that have not returned.
+        errors: Calls that ended with an exception.
+        total_ns: Sum of the durations. It includes time in spans that these called, also those of the same group.
+        self_ns: Sum of the self times: each moment of the trace belongs to one group.
+        mean_ns, p50_ns, p95_ns, max_ns: Over the durations of the calls that returned; None if none did.
+        share: Part of all self time, 0 to 1. The shares of a table add up to 1 (or are all 0 when no time passed).
+    """
+
+    label: str
+    owner_kind: str
+    count: int
+    open: int
+    errors: int
+    total_ns: int
+    self_ns: int
+    mean_ns: float | None
+    p50_ns: float | None
+    p95_ns: float | None
+    max_ns: int | None
+    share: float
+
+
+@dataclass(frozen=True)
+class _Group:
+    label: str
+    owner_kind: str
+
+
+def hook_stats(trace: Trace, by: StatsBy = "action") -> tuple[HookStat, ...]:
+    """The spans of a trace grouped.
+
+    Args:
+        trace: Where the spans come from.
+        by: "action" (owner and hook), "hook" (the same hook of all owners), "owner" or "stage".
+
+    Returns:
+        One entry a group that has spans, most self time first.
+    """
+    group_of_row, groups = _GROUPINGS[by](trace)
+    size = len(groups)
+    closed = np.flatnonzero(trace.status != OPEN)
+    group = group_of_row[closed]
+    duration = trace.duration_ns[closed]
+    self_ns = np.zeros(size, np.int64)
+    np.add.at(self_ns, group, trace.self_ns[closed])
+    count = np.bincount(group_of_row, minlength=size)
+    errors = np.bincount(group_of_row[trace.status == ERROR], minlength=size)
+    order = np.lexsort((duration, group))
+    ends = np.cumsum(np.bincount(group, minlength=size))
+    sorted_durations = np.split(duration[order], ends[:-1]) if size else []
+    all_self = int(self_ns.sum())
+    stats = [
+        _stat(groups[i], (int(count[i]), int(errors[i]), int(self_ns[i])), all_self, sorted_durations[i])
+        for i in np.flatnonzero(count).tolist()
+    ]
+    return tuple(sorted(stats, key=lambda stat: (-stat.self_ns, stat.label)))
+
+
+def _stat(group: _Group, sums: tuple[int, int, int], all_self: int, durations: Int64Array) -> HookStat:
+    count, errors, self_ns = sums
+    returned = len(durations)
+    total = int(durations.sum())
+    p50, p95 = np.percentile(durations, (50, 95)).tolist() if returned else (None, None)
+    return HookStat(
+        label=group.label,
+        owner_kind=group.owner_kind,
+        count=count,
+        open=count - returned,
+        errors=errors,
+        total_ns=total,
+        self_ns=self_ns,
+        mean_ns=total / returned if returned else None,
+        p50_ns=p50,
+        p95_ns=p95,
+        max_ns=int(durations[-1]) if returned else None,
+        share=self_ns / all_self if all_self else 0.0,
+    )
+
+
+def owner_name(action: Action) -> str:
+    """The owner as people tell it apart: its class, with a number for the second and later ones of that class."""
+    if not action.owner:
+        return NO_OWNER
+    return action.owner if action.instance == 0 else f"{action.owner}#{action.instance}"
+
+
+def _by_action(trace: Trace) -> tuple[Int64Array, list[_Group]]:
+    return trace.action.astype(np.int64), [_Group(a.label, a.owner_kind) for a in trace.actions]
+
+
+def _by_hook(trace: Trace) -> tuple[Int64Array, list[_Group]]:
+    return _by_text(trace, lambda action: _Group(action.hook, ""))
+
+
+def _by_owner(trace: Trace) -> tuple[Int64Array, list[_Group]]:
+    return _by_text(trace, lambda action: _Group(owner_name(action), action.owner_kind))
+
+
+def _by_text(trace: Trace, group: Callable[[Action], _Group]) -> tuple[Int64Array, list[_Group]]:
+    numbers: dict[_Group, int] = {}
+    of_action = [numbers.setdefault(group(action), len(numbers)) for action in trace.actions]
+    return np.array(of_action, np.int64)[trace.action], list(numbers)
+
+
+def _by_stage(trace: Trace) -> tuple[Int64Array, list[_Group]]:
+    return trace.column("stage") + 1, [_Group(name, "") for name in (NO_STAGE, *STAGES)]
+
+
+_GROUPINGS: dict[StatsBy, Callable[[Trace], tuple[Int64Array, list[_Group]]]] = {
+    "action": _by_action,
+    "hook": _by_hook,
+    "owner": _by_owner,
+    "stage": _by_stage,
+}
+
+
+@dataclass(frozen=True)
+class LiveHookStat:
+    """What one action took so far, in self time, for a table that is painted while it changes. All times in ns.
+
+    Attributes:
+        action: What was called.
+        count: Calls that returned.
+        self_ns: Sum of the self times.
+        share: Part of all self time so far, 0 to 1.
+        mean_ns: Mean self time of a call, over all calls.
+        p95_ns: 95 of 100 of the last 512 calls had at most this self time.
+        trend: Mean self times of the last 512 calls in up to eight equal portions, oldest first.
+    """
+
+    action: Action
+    count: int
+    self_ns: int
+    share: float
+    mean_ns: float
+    p95_ns: float
+    trend: tuple[float, ...]
+
+
+class LiveStats:
+    """Self time by action, taken in as spans close; cost and memory do not grow with the trace."""
+
+    def __init__(self) -> None:
+        self._actions: tuple[Action, ...] = ()
+        self._count = np.zeros(0, np.int64)
+        self._self_ns = np.zeros(0, np.int64)
+        self._recent = np.zeros((0, _RECENT), np.int64)
+
+    def advance(self, trace: Trace, delta: Delta) -> None:
+        """Takes in the spans that a portion of the stream closed."""
+        self._actions = trace.actions
+        self._reserve(len(trace.actions))
+        order = np.argsort(trace.action[delta.closed], kind="stable")
+        rows = delta.closed[order]
+        action, self_ns = trace.action[rows], trace.self_ns[rows]
+        calls = np.bincount(action, minlength=len(self._count))
+        nth = np.arange(len(rows)) - (np.cumsum(calls) - calls)[action]  # of its action's calls in this portion
+        # Where a portion wraps around, the later of two calls for a place is assigned last and stays.
+        self._recent[action, (self._count[action] + nth) % _RECENT] = self_ns
+        self._count += calls
+        np.add.at(self._self_ns, action, self_ns)
+
+    def top(self, n: int) -> tuple[LiveHookStat, ...]:
+        """The `n` actions with the most self time, most first; fewer if fewer have returned."""
+        order = np.lexsort((np.arange(len(self._self_ns)), -self._self_ns))
+        all_self = int(self._self_ns.sum())
+        return tuple(self._stat(i, all_self) for i in order[self._count[order] > 0][:n].tolist())
+
+    def _stat(self, number: int, all_self: int) -> LiveHookStat:
+        count, self_ns = int(self._count[number]), int(self._self_ns[number])
+        recent = self._recent[number]
+        recent = np.roll(recent, -(count % _RECENT)) if count > _RECENT else recent[:count]
+        portions = np.array_split(recent, min(_TREND, len(recent)))
+        return LiveHookStat(
+            action=self._actions[number],
+            count=count,
+            self_ns=self_ns,
+            share=self_ns / all_self if all_self else 0.0,
+            mean_ns=self_ns / count,
+            p95_ns=float(np.percentile(recent, 95)),
+            trend=tuple(float(portion.mean()) for portion in portions),
+        )
+
+    def _reserve(self, actions: int) -> None:
+        extra = actions - len(self._count)
+        if extra > 0:
+            self._count = np.concatenate((self._count, np.zeros(extra, np.int64)))
+            self._self_ns = np.concatenate((self._self_ns, np.zeros(extra, np.int64)))
+            self._recent = np.concatenate((self._recent, np.zeros((extra, _RECENT), np.int64)))
