@@ -1,0 +1,141 @@
+"""Each named configuration changes the order of hooks in the way that its first line promises."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from demo_model.named_configs import find_config, lesson, named_configs
+from tests.demo.conftest import FEW, QUICK, Demo
+from tracer import open_run
+
+HOOKS = [
+    "on_fit_start",
+    "on_train_start",
+    "on_train_end",
+    "on_fit_end",
+    "on_train_epoch_start",
+    "on_train_batch_start",
+    "on_before_batch_transfer",
+    "on_after_batch_transfer",
+    "on_before_zero_grad",
+    "on_before_backward",
+    "on_after_backward",
+    "on_before_optimizer_step",
+    "on_train_batch_end",
+    "on_train_epoch_end",
+    "on_validation_model_eval",
+    "on_validation_start",
+    "on_validation_epoch_start",
+    "on_validation_batch_start",
+    "validation_step",
+    "on_validation_batch_end",
+    "on_validation_epoch_end",
+    "on_validation_end",
+    "on_validation_model_train",
+]
+
+
+@pytest.fixture
+def calls(demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Calls":
+    monkeypatch.setenv("HOOKTRACE_DIR", str(tmp_path / "recording"))
+    return Calls(demo, tmp_path / "recording")
+
+
+class Calls:
+    """Trains eight batches under a configuration and counts the calls of each hook on its owner."""
+
+    def __init__(self, demo: Demo, recording: Path) -> None:
+        self.demo, self.recording = demo, recording
+
+    def __call__(self, config: str, *options: str) -> Counter[str]:
+        eight = ("--trainer.limit_train_batches", "8", "--trainer.limit_test_batches", "1")
+        assert (
+            self.demo(
+                "all",
+                "--config",
+                config,
+                *QUICK,
+                "--train_size",
+                "64",
+                "--model.batch_size",
+                "8",
+                *FEW,
+                *eight,
+                *options,
+            )
+            == 0
+        )
+        trace = open_run(self.recording).trace()
+        names = [f"{action.owner}.{action.hook}" for action in trace.actions]
+        return Counter(names[number] for number in trace.action.tolist())
+
+
+def test_names_and_paths_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("trainer: {}\n")
+    assert find_config(str(path)) == path
+    assert find_config("clip") == named_configs()["clip"]
+    assert find_config("nope") is None
+
+
+@pytest.mark.parametrize("name", named_configs())
+def test_every_configuration_says_what_it_teaches(name: str) -> None:
+    first_line = named_configs()[name].read_text().splitlines()[0]
+    assert first_line.startswith("# ")
+    assert lesson(named_configs()[name]) == first_line[2:]
+    assert len(lesson(named_configs()[name])) > 40
+
+
+def test_baseline_shows_every_hook_of_the_list(calls: Calls) -> None:
+    counts = calls("baseline")
+    hooks = {name.rpartition(".")[2] for name in counts}
+    assert not set(HOOKS) - hooks
+    assert counts["ConvNet.optimizer_step"] == counts["ConvNet.on_before_zero_grad"] == 8
+    assert counts["ConvNet.on_validation_start"] == 2  # sanity check and epoch
+    for callback in ("EarlyStopping", "TQDMProgressBar", "ModelCheckpoint", "ModelSummary"):
+        assert counts[f"{callback}.on_fit_start"] == 1
+
+
+def test_accumulate4_steps_once_in_four_batches(calls: Calls) -> None:
+    counts = calls("accumulate4")
+    assert counts["ConvNet.on_train_batch_start"] == 8
+    assert counts["ConvNet.optimizer_step"] == counts["ConvNet.on_before_zero_grad"] == 2
+
+
+def test_clip_really_clips(calls: Calls) -> None:
+    counts = calls("clip")
+    assert counts["ConvNet.configure_gradient_clipping"] == counts["ConvNet.clip_gradients"] == 8
+
+
+def test_manual_has_no_hooks_of_the_optimizer_step(calls: Calls) -> None:
+    counts = calls("manual")
+    assert counts["ManualConvNet.on_before_backward"] == counts["ManualConvNet.manual_backward"] == 8
+    assert counts["ManualConvNet.on_before_optimizer_step"] == 8
+    for hook in ("optimizer_step", "on_before_zero_grad", "configure_gradient_clipping"):
+        assert counts[f"ManualConvNet.{hook}"] == 0
+
+
+def test_val4_validates_four_times_an_epoch(calls: Calls) -> None:
+    counts = calls("val4")
+    assert counts["ConvNet.on_validation_start"] == 1 + 4
+    assert counts["EarlyStopping.on_validation_end"] == 1 + 4
+
+
+def test_no_sanity_starts_with_training(calls: Calls) -> None:
+    counts = calls("no_sanity")
+    assert counts["EarlyStopping.on_sanity_check_start"] == 0
+    assert counts["ConvNet.on_validation_start"] == 1
+
+
+def test_bf16_changes_no_count(calls: Calls) -> None:
+    counts = calls("bf16")
+    for hook in ("optimizer_step", "on_before_zero_grad", "on_after_backward", "configure_gradient_clipping"):
+        assert counts[f"ConvNet.{hook}"] == 8
+
+
+def test_swa_lrfinder_adds_to_the_callbacks(calls: Calls) -> None:
+    counts = calls("swa_lrfinder", "--trainer.max_epochs", "4")
+    for callback in ("LearningRateFinder", "StochasticWeightAveraging", "LearningRateMonitor", "EarlyStopping"):
+        assert counts[f"{callback}.on_fit_start"] == 1
+    assert counts["ConvNet.on_train_batch_start"] > 4 * 8  # the finder's own batches come on top
