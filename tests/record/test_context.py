@@ -138,6 +138,6 @@ def test_planned_batches_are_the_training_loops_again_after_a_validation(tmp_pat
     options = {"val_check_interval": 2, "limit_train_batches": 6, "limit_val_batches": 1, "num_sanity_val_steps": 0}
     trainer(tmp_path, [HookTracer(tmp_path / "run")], **options).fit(Plain())
     contexts = open_run(tmp_path / "run").trace().contexts
-    training = (contexts.stage == STAGES.index("train")) & (contexts.batch >= 0)
-    assert set(contexts.planned[training].tolist()) == {6}
-    assert set(contexts.planned[contexts.stage == STAGES.index("validate")].tolist()) == {1}
+    for stage, planned in (("train", 6), ("validate", 1)):
+        batches = (contexts.stage == STAGES.index(stage)) & (contexts.batch >= 0)
+        assert set(contexts.planned[batches].tolist()) == {planned}
