@@ -1,0 +1,342 @@
+"""The plain modules of the screen: numbers, lines, trees, bars, curves, output; no terminal needed."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from tests.builders import MS, make_run
+from tracer.analyze.loops import LoopTree
+from tracer.run.build import TraceBuilder
+from tracer.run.events import Action, ActionTail, EventTail
+from tracer.run.metrics import Metrics
+from tracer.run.reader import open_run
+from tracer.run.trace import Trace
+from tui.curves import curves, reduce_to_columns
+from tui.names import bases, metric_base, metric_kind
+from tui.output import MAX_LINES, OutputTail, clean_line
+from tui.text import (
+    bar_cells,
+    clock_text,
+    count_text,
+    duration_text,
+    fit,
+    left_text,
+    percent_text,
+    rate_text,
+    spark_text,
+    tight_duration_text,
+)
+from tui.view import here_index, hook_cells, loop_line, loop_view, visible_nodes
+from tui.waterfall import axis_line, last_batch, longest, ticks_ms, waterfall_line
+
+
+def line_width(line: tuple[tuple[str, str], ...]) -> int:
+    return sum(cell_len(text) for text, _ in line)
+
+
+@given(st.text(max_size=60), st.integers(0, 40), st.sampled_from(["left", "right"]))
+def test_fitted_text_fills_exactly_its_cells_and_controls_nothing(text: str, width: int, align: str) -> None:
+    fitted = fit(text, width, align)
+    assert cell_len(fitted) == width
+    assert "\x1b" not in fitted and "\n" not in fitted
+
+
+@given(st.floats(0, 3.6e15))
+def test_durations_fit_their_columns(time_ns: float) -> None:
+    assert len(duration_text(time_ns)) <= 7
+    assert len(tight_duration_text(time_ns)) <= 5
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "text", "tight"),
+    [
+        (0, "0 ns", "0ns"),
+        (850, "850 ns", "850ns"),
+        (12_340, "12.3 µs", "12µs"),
+        (1_240_000, "1.24 ms", "1.2ms"),
+        (999_999, "1.00 ms", "1.0ms"),
+        (3.5e9, "3.50 s", "3.5s"),
+        (125e9, "2:05 m", "2:05m"),
+        (3_725e9, "1:02 h", "1.0h"),
+        (864_000e9, "10 d", "10d"),
+        (-1, "-", "-"),
+    ],
+)
+def test_durations_are_written_as_people_do(time_ns: float, text: str, tight: str) -> None:
+    assert duration_text(time_ns) == text
+    assert tight_duration_text(time_ns) == tight
+
+
+def test_numbers_are_short() -> None:
+    assert [count_text(n) for n in (0, 1719, 999_999, 12_340_000, 2_000_000_000)] == [
+        "0",
+        "1,719",
+        "999,999",
+        "12.3 M",
+        "2.00 G",
+    ]
+    assert [percent_text(share) for share in (0, 0.0001, 0.123, 1.0)] == ["0.0%", "<0.1%", "12.3%", "100%"]
+    assert [rate_text(rate) for rate in (None, 0, 30.1, 0.5)] == ["", "", "30.1 it/s", "2.00 s/it"]
+    assert [left_text(left) for left in (None, 30, 3723.4)] == ["--:--", "0:30", "1:02:03"]
+    assert (clock_text(83.45e9), clock_text(83.45e9, tenths=True)) == ("00:01:23", "00:01:23.4")
+
+
+@given(st.floats(-1, 2), st.integers(0, 80))
+def test_a_bar_always_has_its_width(share: float, width: int) -> None:
+    filled, rest = bar_cells(share, width)
+    assert len(filled) + len(rest) == width
+
+
+@given(st.lists(st.floats(0, 1e12) | st.just(math.nan), max_size=12), st.integers(1, 10))
+def test_a_trend_has_a_block_for_each_value_it_has_room_for(values: list[float], width: int) -> None:
+    trend = spark_text(values, width)
+    assert len(trend) == width
+    assert len(trend.strip()) == sum(not math.isnan(value) for value in values[-width:])
+
+
+def test_a_rising_trend_rises() -> None:
+    assert spark_text([1, 2, 3], 4) == " ▁▅█"
+    assert spark_text([100.0, 100.5, 101.0], 3) == "▄▄▄"  # noise is no trend
+
+
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    return open_run(make_run(tmp_path_factory.mktemp("plain") / "run", test_batches=2)).trace()
+
+
+def builder_at(run_dir: Path, events: int) -> tuple[Trace, LoopTree]:
+    builder, tree = TraceBuilder(0, open_run(run_dir).info.started_at), LoopTree()
+    delta = builder.feed(EventTail(run_dir).read()[:events], ActionTail(run_dir).read())
+    tree.advance(builder.trace(), delta)
+    return builder.trace(), tree
+
+
+def test_the_loop_says_where_the_training_is(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", until=250, state="running")
+    trace, tree = builder_at(run, 250)
+    view = loop_view(tree, trace, trace.now_ns + 5 * MS, ended=False)
+    here = here_index(view.nodes, view.open)
+    assert here is not None
+    innermost = view.nodes[here]
+    open_labels = {node.label for node in view.nodes if node.id in view.open}
+    assert {"fit", "epoch", "run_training_epoch", "batch"} <= open_labels
+    assert innermost.depth == max(node.depth for node in view.nodes if node.id in view.open)
+    assert loop_line(view, innermost, 60, None)[0][0].startswith("▶")
+    closed = next(node for node in view.nodes if node.id not in view.open)
+    assert loop_line(view, closed, 60, None)[0][0].startswith(" ")
+
+
+def test_time_in_open_loops_counts_up_to_now(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", until=400, state="running")
+    trace, tree = builder_at(run, 400)
+    early = loop_view(tree, trace, trace.now_ns, ended=False)
+    late = loop_view(tree, trace, trace.now_ns + 1000 * MS, ended=False)
+    epoch = next(node for node in early.nodes if node.label == "run_training_epoch")
+    assert late.total_ns[epoch.id] - early.total_ns[epoch.id] == 1000 * MS
+    assert all(0 <= late.share(node.id) <= 1 for node in late.nodes)
+    for node in late.nodes:
+        if node.kind != "span":
+            parts = sum(late.total_ns[child.id] for child in late.nodes if child.parent == node.id)
+            assert late.total_ns[node.id] >= parts
+
+
+def test_a_run_that_ended_is_nowhere(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    trace, tree = builder_at(run, 10**9)
+    assert loop_view(tree, trace, trace.now_ns, ended=True).open == frozenset()
+
+
+@pytest.mark.parametrize("width", [24, 38, 56, 78, 120])
+def test_every_row_of_the_loop_fills_its_width(trace: Trace, tmp_path: Path, width: int) -> None:
+    run = make_run(tmp_path / "run")
+    whole, tree = builder_at(run, 10**9)
+    view = loop_view(tree, whole, whole.now_ns, ended=True)
+    for node in view.nodes:
+        line = loop_line(view, node, width, None)
+        assert line_width(line) == width or width < 40
+
+
+def test_folding_hides_what_is_inside_and_nothing_else(tmp_path: Path) -> None:
+    whole, tree = builder_at(make_run(tmp_path / "run"), 10**9)
+    nodes = loop_view(tree, whole, whole.now_ns, ended=True).nodes
+    epoch = next(node for node in nodes if node.label == "epoch")
+    shown = visible_nodes(nodes, {epoch.id})
+    inside = {epoch.id}
+    for node in nodes:
+        if node.parent in inside:
+            inside.add(node.id)
+    assert {node.id for node in nodes} - {node.id for node in shown} == inside - {epoch.id}
+    assert visible_nodes(nodes, ()) == nodes
+
+
+@given(st.integers(0, 60))
+def test_a_hooks_name_fills_its_width_and_keeps_its_letter(width: int) -> None:
+    action = Action(0, "callback", "[bold]Evil\x1b[2J", 1, "on_train_start")
+    cells = hook_cells(action, width)
+    assert line_width(cells) == max(2, width)
+    assert cells[0] == ("C ", "callback")
+
+
+def test_the_last_complete_batch_is_found_at_every_moment(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", test_batches=2)
+    total = len(EventTail(run).read())
+    last = -1
+    for events in range(0, total, 25):
+        trace, _ = builder_at(run, events)
+        batch = last_batch(trace, ended=False)
+        if batch is None:
+            continue
+        assert (batch.duration_ns >= 0).all()
+        assert batch.first_row >= last
+        last = batch.first_row
+        if trace.contexts.batch[-1] >= 0:
+            assert batch.first_row < trace.contexts.first_row[-1]
+    assert last > 0
+
+
+def test_a_training_batch_is_one_batch(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", sanity=0, val_batches=0)
+    trace, _ = builder_at(run, 200)
+    batch = last_batch(trace, ended=False)
+    assert batch is not None
+    hooks = [batch.actions[number].hook for number in batch.action.tolist()]
+    assert hooks[0] == "train_dataloader_next"
+    assert hooks.count("run_training_batch") == 1
+    assert hooks[-1] == "on_train_batch_end"
+    assert batch.title.startswith("last batch: train · epoch 1 · batch ")
+
+
+@pytest.mark.parametrize("width", [30, 56, 76, 118])
+def test_every_row_of_the_waterfall_fills_its_width(trace: Trace, width: int) -> None:
+    batch = last_batch(trace, ended=True)
+    assert batch is not None
+    assert line_width(axis_line(batch, width)) == width
+    for index in range(len(batch)):
+        line = waterfall_line(batch, index, width)
+        assert line_width(line) == width
+        assert line[-3][0].strip(), "a bar that cannot be seen"
+
+
+def test_the_longest_spans_keep_their_order_and_what_encloses_them(trace: Trace) -> None:
+    batch = last_batch(trace, ended=True)
+    assert batch is not None
+    kept = longest(batch, 4)
+    assert len(kept) == 4
+    assert (np.diff(kept) > 0).all()
+    assert set(batch.duration_ns[kept].tolist()) <= set(sorted(batch.duration_ns.tolist())[-4:])
+
+
+@given(st.integers(1_000, 10**12), st.integers(2, 12))
+def test_ticks_are_round_few_and_inside(length_ns: int, count: int) -> None:
+    ticks = ticks_ms(length_ns, count)
+    assert ticks[0] == 0
+    assert len(ticks) <= count
+    assert ticks[-1] <= length_ns / 1e6 * (1 + 1e-9)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1e6), st.floats(-1e6, 1e6)), max_size=300),
+    st.integers(1, 20),
+)
+def test_reducing_keeps_the_extremes_and_few_points(points: list[tuple[float, float]], columns: int) -> None:
+    x, y = np.array([p[0] for p in points]), np.array([p[1] for p in points])
+    reduced_x, reduced_y = reduce_to_columns(x, y, columns)
+    assert len(reduced_x) <= max(2 * columns, 0)
+    assert (np.diff(reduced_x) >= 0).all()
+    assert set(zip(reduced_x.tolist(), reduced_y.tolist(), strict=True)) <= set(points)
+    if points:
+        assert (reduced_y.min(), reduced_y.max()) == (y.min(), y.max())
+
+
+def test_curves_are_told_apart_by_their_names() -> None:
+    nan = math.nan
+    metrics = Metrics(
+        {
+            "epoch": np.array([0.0, 0, 0, 0]),
+            "step": np.array([0.0, 1, 1, 1]),
+            "train_loss_step": np.array([2.0, 1.0, nan, nan]),
+            "train_loss_epoch": np.array([nan, nan, nan, 1.5]),
+            "val_loss": np.array([nan, nan, math.inf, nan]),
+            "val_acc": np.array([nan, nan, 0.5, nan]),
+            "test_loss": np.array([nan, nan, nan, 0.0]),
+        }
+    )
+    assert bases(metrics.names) == ("loss", "acc")
+    assert [(c.kind, c.y.tolist()) for c in curves(metrics, "loss", 50)] == [
+        ("train step", [2.0, 1.0]),
+        ("train epoch", [1.5]),
+        ("test", [0.0]),
+    ]
+    assert [c.kind for c in curves(metrics, "loss", 50, log=True)] == ["train step", "train epoch"]
+    assert [(c.kind, c.y.tolist()) for c in curves(metrics, "acc", 50)] == [("validation", [0.5])]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "base"),
+    [
+        ("train_loss_step", "train step", "loss"),
+        ("train_loss", "train step", "loss"),
+        ("train_loss_epoch", "train epoch", "loss"),
+        ("val_loss", "validation", "loss"),
+        ("val/acc", "validation", "acc"),
+        ("valid_loss/dataloader_idx_1", "validation", "loss"),
+        ("test_acc", "test", "acc"),
+        ("lr-Adam", "train step", "lr_adam"),
+        ("step", "train step", "step"),
+        ("train", "train step", "train"),
+    ],
+)
+def test_names_of_metrics_say_what_they_are(name: str, kind: str, base: str) -> None:
+    assert (metric_kind(name), metric_base(name)) == (kind, base)
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        (b"plain", "plain"),
+        (b"\x1b[31mred\x1b[0m", "red"),
+        (b"Epoch 0: 10%\rEpoch 0: 20%", "Epoch 0: 20%"),
+        (b"Epoch 0: 100%\r", "Epoch 0: 100%"),
+        (b"\x1b]0;title\x07text", "text"),
+        (b"\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
+        (b"[bold]markup[/bold]", "[bold]markup[/bold]"),
+        (b"\xff\xfe broken", "\ufffd\ufffd broken"),
+        (b"a\x00b\x07", "a·b·"),
+        (b"\r\n", ""),
+    ],
+)
+def test_output_is_shown_without_its_power(raw: bytes, shown: str) -> None:
+    assert clean_line(raw) == shown
+
+
+@given(st.binary(max_size=200))
+def test_no_output_controls_the_terminal(raw: bytes) -> None:
+    assert not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in clean_line(raw))
+
+
+def test_the_output_is_followed_and_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "output.log"
+    tail = OutputTail(path)
+    assert tail.read() == ()
+    path.write_bytes(b"one\ntw")
+    assert tail.read() == ("one", "tw")
+    same = tail.read()
+    assert same is tail.read()
+    with path.open("ab") as file:
+        file.write(b"o\n\n\n\nthree\n")
+    assert tail.read() == ("one", "two", "", "three")
+    with path.open("ab") as file:
+        file.write(b"".join(b"line %d\n" % number for number in range(50_000)))
+    shown = tail.read()
+    assert len(shown) == MAX_LINES
+    assert shown[-1] == "line 49999"
+    path.write_bytes(b"anew\n")
+    assert tail.read()[-1] == "anew"
+    with path.open("ab") as file:
+        file.write(b"x" * 1_000_000)
+    assert len(tail.read()[-1]) <= 400

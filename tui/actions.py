@@ -1,0 +1,99 @@
+"""Everything that a key can do, in one table.
+
+Bindings, the footer, the help screen and the command palette are made from it. Every action has an id, so that a keymap
+can give it another key.
+"""
+
+from typing import Final, Literal, NamedTuple
+
+Where = Literal["session", "replay", "loop"]
+
+
+class Action(NamedTuple):
+    """One thing to do.
+
+    Attributes:
+        id: unique; see `binding_action` for what it runs.
+        keys: as Textual names them, separated by commas; the first is the one that is shown.
+        display: the keys as people write them.
+        label: in the footer: one or two words.
+        tooltip: in the help: one sentence.
+        where: the whole screen, only replay, or while a pane of rows has the focus.
+        footer: 1 for a key that the footer always shows, 2 if there is room, 0 for none.
+    """
+
+    id: str
+    keys: str
+    display: str
+    label: str
+    tooltip: str
+    where: Where = "session"
+    footer: int = 0
+
+
+ACTIONS: Final = (
+    Action(
+        "play_pause",
+        "space",
+        "space",
+        "play/pause",
+        "Play or pause; at the end, play again from the start.",
+        "replay",
+        True,
+    ),
+    Action("slower", "left_square_bracket", "[", "slower", "Replay slower, down to 0.1x.", "replay", 2),
+    Action("faster", "right_square_bracket", "]", "faster", "Replay faster, up to 1000x.", "replay", 2),
+    Action("back", "left", "←", "-1 s", "Go back one second of the run.", "replay"),
+    Action("forward", "right", "→", "+1 s", "Go on one second of the run.", "replay"),
+    Action("back_far", "shift+left", "shift+←", "-10 s", "Go back ten seconds of the run.", "replay"),
+    Action("forward_far", "shift+right", "shift+→", "+10 s", "Go on ten seconds of the run.", "replay"),
+    Action("batch_before", "comma", ",", "batch", "Go to the start of the batch before.", "replay"),
+    Action("batch_after", "full_stop", ".", "batch", "Go to the start of the next batch.", "replay", 2),
+    Action("epoch_before", "left_parenthesis", "(", "epoch", "Go to the start of the epoch before.", "replay"),
+    Action("epoch_after", "right_parenthesis", ")", "epoch", "Go to the start of the next epoch.", "replay", 2),
+    Action("hook_after", "n", "n", "hook", "Go to the next call of the selected hook.", "replay", 2),
+    Action("hook_before", "N", "N", "hook", "Go to the call of the selected hook before this one.", "replay"),
+    Action("first", "g", "g", "first", "Go to the start of the run.", "replay"),
+    Action("last", "G", "G", "last", "Go to the end of the run.", "replay"),
+    Action("goto", "colon", ":", "go to", "Go to a time, an epoch, a batch or a hook that you type.", "replay", 1),
+    Action("view", "v", "v", "view", "Show the loop, the last batch as a waterfall, or both.", footer=1),
+    Action("follow", "f", "f", "follow", "Keep the open hook in sight again.", footer=2),
+    Action("output", "o", "o", "output", "Show the program's own output, or the slowest hooks.", footer=2),
+    Action("metric", "m", "m", "metric", "Plot the next metric of metrics.csv.", footer=2),
+    Action("log_y", "y", "y", "log y", "Logarithmic or linear y axis."),
+    Action("next_pane", "tab", "tab", "pane", "Go to the next pane; a small terminal shows one at a time.", footer=1),
+    Action("previous_pane", "shift+tab", "shift+tab", "pane", "Go to the pane before."),
+    Action("picture", "S", "S", "picture", "Save the screen as an SVG picture in the current directory."),
+    Action("help", "question_mark", "?", "help", "Show all keys.", footer=1),
+    Action(
+        "leave", "q,ctrl+c,ctrl+q", "q", "quit", "Quit; while it trains, ask what to do with the training.", footer=1
+    ),
+    Action("cursor_up", "up,k", "↑ k", "up", "Select the row above.", "loop"),
+    Action("cursor_down", "down,j", "↓ j", "down", "Select the row below.", "loop"),
+    Action("page_up", "pageup", "pgup", "page up", "A page of rows up.", "loop"),
+    Action("page_down", "pagedown", "pgdn", "page down", "A page of rows down.", "loop"),
+    Action("top", "home", "home", "top", "Select the first row.", "loop"),
+    Action("bottom", "end", "end", "bottom", "Select the last row.", "loop"),
+    Action("fold", "enter", "enter", "fold", "Hide or show what is inside the selected row.", "loop"),
+    Action("fold_all", "c", "c", "fold all", "Fold the loop down to its outline, or unfold everything.", "loop"),
+)
+
+_OF_THE_APP: Final = frozenset({"leave", "help", "picture", "goto"})
+
+HEADINGS: Final[dict[Where, str]] = {
+    "replay": "Replay",
+    "session": "Screen",
+    "loop": "In a pane of rows",
+}
+
+
+def actions_for(*where: Where) -> tuple[Action, ...]:
+    """The actions of these places, in the order of the table."""
+    return tuple(action for action in ACTIONS if action.where in where)
+
+
+def binding_action(action: Action) -> str:
+    """What Textual runs for an action: a method of the app, of the session screen or of a pane."""
+    if action.where == "replay" and action.id != "goto":
+        return f"app.replay('{action.id}')"
+    return f"app.{action.id}" if action.id in _OF_THE_APP else action.id

@@ -1,0 +1,276 @@
+"""The app: it polls the run off the event loop, routes keys that concern the run, and knows how a session may end."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Final
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.theme import Theme
+
+from tracer.errors import HooktraceError
+from tracer.run.control import ControlViewer, Reply
+from tracer.run.text import plain_text
+from tui.actions import actions_for, binding_action
+from tui.child import Child
+from tui.clock import Clock
+from tui.feed import Feed, LiveFeed, ReplayFeed, check_watchable
+from tui.frame import Frame, Session
+from tui.header import Mode, Transport
+from tui.palette import GREEN, ORANGE, SKY, VERMILION, YELLOW
+from tui.player import Player
+from tui.screens.dialogs import Choice, GotoScreen, HelpScreen, QuitDialog
+from tui.screens.session import SessionScreen
+from tui.seek import parse_target
+
+TICK_S: Final = 0.2
+_NICENESS: Final = 5
+_THEME: Final = Theme(
+    name="hooktrace",
+    primary=SKY,
+    secondary="#7d8894",
+    accent=ORANGE,
+    success=GREEN,
+    warning=YELLOW,
+    error=VERMILION,
+    foreground="#d5dbe1",
+    background="#0f1317",
+    surface="#161b21",
+    panel="#222a33",
+    dark=True,
+)
+
+
+class SessionApp(App[str]):
+    """The screen of one run.
+
+    Its return value says how the session ended: "closed" (by the user), "detached" (by the user, the training goes on)
+    or "ended" (the run is over).
+    """
+
+    CSS_PATH = Path(__file__).with_name("session.tcss")
+    TITLE = "hooktrace"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "leave", show=False, priority=True)]
+
+    class Advanced(Message):
+        """A poll has brought a new frame."""
+
+        def __init__(self, frame: Frame) -> None:
+            super().__init__()
+            self.frame = frame
+
+    class Failed(Message):
+        """A poll has failed; the next may not."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(
+        self,
+        run_dir: Path,
+        mode: Mode = "live",
+        speed: float = 1.0,
+        start: str | None = None,
+        child: Child | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        tick_s: float | None = TICK_S,
+    ) -> None:
+        """
+        Args:
+            run_dir: the run's directory.
+            mode: follow the run as it is written, or replay it.
+            speed: of a replay, in seconds of the run per second.
+            start: where a replay begins, as `tui.seek.parse_target` reads it.
+            child: the process that trains, if it was started from here.
+            clock: seconds on a steady scale; moves a replay.
+            wall: seconds since 1970; says how long a live run has been going.
+            tick_s: seconds between polls; None polls only when `tick` is called.
+
+        Raises:
+            HooktraceError: the run cannot be read, or `start` is not in it.
+        """
+        super().__init__()
+        self.register_theme(_THEME)
+        self.theme = _THEME.name
+        self.mode = mode
+        self._run_dir = run_dir
+        self._child = child
+        self._tick_s = tick_s
+        self._control = ControlViewer(run_dir)
+        self._replay = self._open_replay(speed, start, clock) if mode == "replay" else None
+        if self._replay is None:
+            check_watchable(run_dir, expected=child is not None)
+        self._player = Player(self._replay) if self._replay else None
+        feed: Feed = self._replay or LiveFeed(run_dir, wall)
+        self._session = Session(feed, run_dir)
+        self._session_screen = SessionScreen(plain_text(run_dir.resolve().name), mode)
+        self._frame = Frame()
+        self._polling = False
+        self._asked: str | None = None
+
+    def _open_replay(self, speed: float, start: str | None, clock: Callable[[], float]) -> ReplayFeed:
+        feed = ReplayFeed(self._run_dir, lambda end_ns: Clock(end_ns, clock, speed))
+        if start is not None:
+            feed.clock.seek(feed.places.find(parse_target(start), 0))
+        return feed
+
+    @property
+    def frame(self) -> Frame:
+        """What is shown."""
+        return self._frame
+
+    def get_default_screen(self) -> Screen[None]:
+        """The session."""
+        return self._session_screen
+
+    def on_mount(self) -> None:
+        """Begins to poll. The training has the first claim on the processor."""
+        if self._tick_s is None:
+            return
+        if self.mode == "live" and not self.is_headless:
+            os.nice(_NICENESS)
+        self.run_worker(self._tick_on(self._tick_s), name="ticks")
+
+    async def _tick_on(self, tick_s: float) -> None:
+        while True:
+            await self.tick()
+            await asyncio.sleep(tick_s)
+
+    async def tick(self) -> None:
+        """Polls once, in a thread, and posts what came of it. Does nothing while a poll is under way."""
+        if self._polling:
+            return
+        self._polling = True
+        try:
+            frame = await asyncio.to_thread(self._session.poll)
+        except Exception as error:  # whatever it is, the screen must say so and go on: it is all that the user sees
+            self.post_message(self.Failed(_reason(error).replace(f"{self._run_dir}/", "")))
+        else:
+            self.post_message(self.Advanced(frame))
+        finally:
+            self._polling = False
+
+    def on_session_app_advanced(self, message: Advanced) -> None:
+        """Shows a new frame, unless it is time to go."""
+        self._frame = message.frame
+        if self._over():
+            self.exit("ended")
+            return
+        if self._asked and self._control.reply() is Reply.REFUSED:
+            self._asked = None
+            self.notify(
+                "the training refused to stop: with several ranks it must be stopped where it runs", severity="warning"
+            )
+        self._show(message.frame)
+
+    def on_session_app_failed(self, message: Failed) -> None:
+        """Says what went wrong; what was shown stays."""
+        self._show(replace(self._frame, error=message.text))
+
+    def _show(self, frame: Frame) -> None:
+        self._session_screen.show(frame, self._transport(), self._asked)
+
+    def _transport(self) -> Transport | None:
+        if self._replay is None:
+            return None
+        clock = self._replay.clock
+        return Transport(clock.now_ns(), clock.end_ns, clock.playing, clock.speed)
+
+    def _over(self) -> bool:
+        """Whether the session closes by itself: what was asked for has happened, or nothing will ever come."""
+        child_ended = self._child is not None and self._child.poll() is not None
+        if self._child is not None and child_ended and self._frame.info is None:
+            return True
+        return self._asked is not None and (child_ended if self._child else self._frame.ended)
+
+    @property
+    def training(self) -> bool:
+        """Whether the run goes on without us."""
+        if self.mode == "replay":
+            return False
+        if self._child is not None:
+            return self._child.poll() is None
+        return self._frame.state == "running"
+
+    def action_leave(self) -> None:
+        """Quits; asks first while the training goes on."""
+        if isinstance(self.screen, QuitDialog):
+            return
+        if self.training:
+            self.push_screen(QuitDialog(self._child is not None, self._asked is not None), self._leave)
+        else:
+            self.exit("ended" if self._frame.ended and self.mode == "live" else "closed")
+
+    async def action_quit(self) -> None:
+        """What the command palette calls quitting."""
+        self.action_leave()
+
+    def _leave(self, choice: Choice | None) -> None:
+        if choice == "leave":
+            self.exit("detached")
+        elif choice == "stop" and self._asked is None:
+            self._stop()
+        elif choice == "interrupt" and self._child is not None:
+            self._child.interrupt()
+            self._asked = "interrupting…"
+        self._show(self._frame)
+
+    def _stop(self) -> None:
+        if self._control.request_stop():
+            self._asked = "stopping…"
+        else:
+            self.notify("the training cannot be stopped from here: it does not listen (yet)", severity="warning")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys of a replay do nothing, and are not shown, in a live session."""
+        return self._player is not None or action not in ("replay", "goto")
+
+    def action_replay(self, operation: str) -> None:
+        """Moves the clock of a replay."""
+        if self._player is None:
+            return
+        reason = self._player.do(operation, self._session_screen.selected_action)
+        if reason:
+            self.notify(plain_text(reason), markup=False)
+        self._show(self._frame)
+
+    def action_goto(self) -> None:
+        """Asks where to go."""
+        if self._player is not None:
+            self.push_screen(GotoScreen(self._player.go_to))
+
+    def action_help(self) -> None:
+        """All keys."""
+        self.push_screen(HelpScreen(self.mode == "replay"))
+
+    def action_picture(self) -> None:
+        """Saves the screen as SVG."""
+        try:
+            path = self.save_screenshot()
+        except OSError as error:
+            self.notify(f"cannot save the picture: {error.strerror}", severity="error", markup=False)
+        else:
+            self.notify(f"saved {path}", markup=False)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The table of actions, for the command palette; and the themes."""
+        for action in actions_for("replay", "session") if self._player else actions_for("session"):
+            title = action.tooltip.partition(";")[0].rstrip(".")
+            run = partial(self._session_screen.run_action, binding_action(action))
+            yield SystemCommand(title, f"key {action.display}", run)
+        yield SystemCommand("Change the theme", "Choose other colours", self.action_change_theme)
+
+
+def _reason(error: Exception) -> str:
+    """An error in one line: ours say it themselves, others need their kind."""
+    return str(error) if isinstance(error, HooktraceError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,127 @@
+"""Everything that the screen shows at one moment, worked out off the event loop.
+
+`Session.poll` runs in a thread and returns one frozen `Frame`; the widgets only paint it. Nothing in a frame is shared
+with what the next poll writes to.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from tracer.analyze.loops import LoopTree
+from tracer.analyze.stats import LiveHookStat, LiveStats
+from tracer.run.info import RunInfo
+from tracer.run.layout import OUTPUT_FILE
+from tracer.run.metrics import Metrics
+from tui.feed import STARTING, Feed, Moment
+from tui.output import OutputTail
+from tui.progress import Progress, progress_of
+from tui.view import LoopView, loop_view
+from tui.waterfall import BatchSpans, last_batch
+
+TOP_HOOKS: Final = 20
+_SLOW_EVERY: Final = 4
+"""Polls between two looks at what nobody can read faster: the table of slowest hooks and the waterfall."""
+_HURRIED_SPANS: Final = 100
+"""With more new spans than this a poll, the numbers of the loop are a blur: every second poll is enough."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What there is to show.
+
+    Attributes:
+        state: as in `tui.feed.Moment`.
+        open_hook: name of the innermost open span; None if none is open.
+        quiet_ns: how long nothing has been entered or left.
+        stats: the actions with the most self time.
+        batch: the last complete batch.
+        output: last lines of the program's own output.
+        error: what went wrong with this poll, in words; everything else is as it was.
+    """
+
+    state: str = STARTING
+    info: RunInfo | None = None
+    now_ns: int = 0
+    generation: int = 0
+    progress: Progress = field(default_factory=Progress)
+    open_hook: str | None = None
+    quiet_ns: int = 0
+    loop: LoopView = field(default_factory=LoopView)
+    stats: tuple[LiveHookStat, ...] = ()
+    batch: BatchSpans | None = None
+    metrics: Metrics = field(default_factory=Metrics)
+    output: tuple[str, ...] = ()
+    error: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state not in (STARTING, "running")
+
+
+class Session:
+    """Follows one run from poll to poll."""
+
+    def __init__(self, feed: Feed, run_dir: Path) -> None:
+        self._feed = feed
+        self._output = OutputTail(run_dir / OUTPUT_FILE)
+        self._frame = Frame()
+        self._last_state = STARTING
+        self._restart()
+
+    def poll(self) -> Frame:
+        """What there is to show now. Called by one thread at a time.
+
+        Raises:
+            HooktraceError: the run's files can no longer be read.
+        """
+        moment = self._feed.poll()
+        if moment.generation != self._frame.generation:
+            self._restart()
+        frame = replace(
+            self._frame,
+            state=moment.state,
+            info=moment.info,
+            now_ns=moment.now_ns,
+            generation=moment.generation,
+            metrics=moment.metrics,
+            output=self._output.read(),
+        )
+        self._frame = self._with_trace(frame, moment)
+        return self._frame
+
+    def _restart(self) -> None:
+        self._tree = LoopTree()
+        self._stats = LiveStats()
+        self._polls_since = _SLOW_EVERY  # the first poll looks at everything
+        self._stale = True
+        self._hurried_loop = False
+
+    def _with_trace(self, frame: Frame, moment: Moment) -> Frame:
+        trace, delta = moment.trace, moment.delta
+        if trace is None or delta is None:
+            return frame
+        news = delta.rows > delta.first_row or len(delta.closed) > 0
+        if news:
+            self._tree.advance(trace, delta)
+            self._stats.advance(trace, delta)
+        self._stale |= news or frame.state != self._last_state
+        self._last_state = frame.state
+        self._polls_since += 1
+        innermost = trace.open_rows[-1] if trace.open_rows else None
+        frame = replace(
+            frame,
+            progress=progress_of(trace, moment.info, moment.now_ns),
+            open_hook=None if innermost is None else trace.actions[int(trace.action[innermost])].label,
+            quiet_ns=max(0, moment.now_ns - trace.now_ns),
+        )
+        hurried = delta.rows - delta.first_row > _HURRIED_SPANS
+        self._hurried_loop = hurried and not self._hurried_loop
+        if self._hurried_loop or not hurried:  # in a hurry, the loop just shown stays for one more poll
+            loop = loop_view(self._tree, trace, moment.now_ns, frame.ended) if len(trace) else LoopView()
+            frame = replace(frame, loop=loop)
+        if not self._stale or (news and self._polls_since < _SLOW_EVERY):
+            return frame
+        self._polls_since, self._stale = 0, False
+        return replace(frame, stats=self._stats.top(TOP_HOOKS), batch=last_batch(trace, frame.ended))

@@ -1,0 +1,198 @@
+"""The lines of words around the panes: where the run is, how it stands, what went wrong, where a replay is.
+
+Plain functions of a `Frame`, so that what the screen says can be tested without one.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from rich.cells import cell_len
+
+from tracer.run.text import plain_text
+from tui.actions import Action
+from tui.feed import STARTING
+from tui.frame import Frame
+from tui.progress import Bar, Progress
+from tui.text import (
+    Cell,
+    Line,
+    bar_cells,
+    clock_text,
+    count_text,
+    duration_text,
+    fit,
+    left_text,
+    rate_text,
+)
+
+Mode = Literal["live", "replay"]
+
+STARTING_TEXT: Final = "starting: importing torch and lightning…"
+_MARKS: Final = {
+    STARTING: ("◌ starting", "warn"),
+    "running": ("● live", "live"),
+    "finished": ("■ finished", "good"),
+    "stopped": ("■ stopped", "warn"),
+    "interrupted": ("✗ interrupted", "warn"),
+    "failed": ("✗ failed", "bad"),
+    "died": ("✗ died", "bad"),
+}
+_ROOMY: Final = 110
+_STAMP: Final = re.compile(r"^\d{8}-\d{6}-(?=.)")
+"""When a run began, before its name: `hooktrace train` makes directories like that."""
+_LABEL, _RATE, _LEFT = 7, 10, 8
+_LONG_QUIET_NS: Final = 5_000_000_000
+
+
+@dataclass(frozen=True)
+class Transport:
+    """Where a replay is: the clock's time and end in ns, whether it plays, how fast."""
+
+    now_ns: int
+    end_ns: int
+    playing: bool
+    speed: float
+
+    @property
+    def speed_text(self) -> str:
+        """As `4x`."""
+        return f"{self.speed:g}x"
+
+
+def header_line(name: str, frame: Frame, width: int, transport: Transport | None, asked: str | None) -> Line:
+    """The first line: name, call, stage, epoch, batch, step, time, and on the right how the run stands.
+
+    Args:
+        name: the run's.
+        frame: what there is to show.
+        width: cells to fill; parts that do not fit are left out.
+        transport: of a replay; None for a live run.
+        asked: what was asked of the training, such as `stopping…`; None if nothing.
+    """
+    mark = (f"◌ {asked}", "warn") if asked and not frame.ended else _mark(frame, transport)
+    room = width - cell_len(mark[0]) - 3
+    if width < _ROOMY:
+        name = _STAMP.sub("", name)
+    cells: list[Cell] = [(f" {fit(name, min(cell_len(plain_text(name)), max(8, room // 2)))}", "bold")]
+    used = cell_len(cells[0][0])
+    for text, role in _that_fit(_places(frame), room - used):
+        cells += [(" · ", "faint"), (text, role)]
+        used += 3 + cell_len(text)
+    cells.append((" " * max(1, width - used - cell_len(mark[0]) - 1), ""))
+    return (*cells, mark, (" ", ""))
+
+
+def _mark(frame: Frame, transport: Transport | None) -> Cell:
+    if transport is None or (transport.now_ns >= transport.end_ns and frame.ended):
+        return _MARKS.get(frame.state, (plain_text(frame.state, 20), "warn"))
+    if transport.playing:
+        return f"▶ {transport.speed_text} replay", "live"
+    return "‖ paused", "warn"
+
+
+def _places(frame: Frame) -> list[Cell]:
+    where = frame.progress
+    stage = (where.stage or "").replace("_", " ")
+    batch = None if where.batch is None else f"batch {_of(where.batch, where.batches)}"
+    epoch = None if where.epoch is None else f"epoch {_of(where.epoch, where.max_epochs)}"
+    step = None if where.step is None else f"step {count_text(where.step)}"
+    texts = (where.function, None if stage == where.function else stage, epoch, batch, step)
+    found: list[Cell] = [(text, "") for text in texts if text]
+    if frame.state != STARTING:
+        found.append((clock_text(frame.now_ns), "head"))
+    return found
+
+
+def _that_fit(places: list[Cell], room: int) -> list[Cell]:
+    """The places without as many as it takes: the step goes first, then the word "fit", then from the end."""
+
+    def width() -> int:
+        return sum(3 + cell_len(text) for text, _ in places)
+
+    for dispensable in ("step ", "fit"):
+        if width() > room:
+            places = [place for place in places if not place[0].startswith(dispensable)]
+    while width() > room:
+        places = places[:-1]
+    return places
+
+
+def _of(number: int, total: int | None) -> str:
+    return str(number) if total is None else f"{number}/{total}"
+
+
+def notice_line(frame: Frame, width: int) -> Line | None:
+    """What a user must know beside the numbers: why the run ended, where it hangs. None if all is well."""
+    text, role = _notice(frame)
+    return ((fit(f" {text}", width), role),) if text else None
+
+
+def _notice(frame: Frame) -> Cell:
+    if frame.error:
+        return f"cannot read the run, trying again: {frame.error}", "warn"
+    where = f" in {frame.open_hook}" if frame.open_hook else ""
+    reason = (frame.info.exception if frame.info else None) or ""
+    match frame.state:
+        case "died":
+            return f"died{where}: the process is gone and did not say why", "bad"
+        case "failed":
+            return f"failed{where}: {reason or 'no reason was recorded'}", "bad"
+        case "interrupted":
+            return f"interrupted{where}{f': {reason}' if reason else ''}", "warn"
+        case "running" if frame.open_hook and frame.quiet_ns > _LONG_QUIET_NS:
+            return f"in {frame.open_hook}: nothing else was called for {duration_text(frame.quiet_ns)}", "warn"
+    return "", ""
+
+
+def transport_line(transport: Transport, width: int) -> Line:
+    """The line of a replay: state, speed, time, bar, end."""
+    state = "▶" if transport.playing else "‖"
+    left = f" {state} {transport.speed_text:>5}  {clock_text(transport.now_ns, tenths=True)} "
+    right = f" {clock_text(transport.end_ns, tenths=True)} "
+    share = transport.now_ns / transport.end_ns if transport.end_ns else 1.0
+    filled, rest = bar_cells(share, max(0, width - len(left) - len(right)))
+    return ((left, "live" if transport.playing else "warn"), (filled, "bar"), (rest, "bar-rest"), (right, "head"))
+
+
+def progress_lines(progress: Progress, width: int, state: str) -> tuple[Line, ...]:
+    """The bars, one a line; a word about the state where there is none yet."""
+    if not progress.bars:
+        text = "no batches yet" if state in (STARTING, "running") else "no batches"
+        return (((fit(text, width), "dim"),),)
+    label = max(_LABEL, *(len(bar.label) + 1 for bar in progress.bars))
+    return tuple(_bar_line(bar, width, label, state) for bar in progress.bars)
+
+
+def _bar_line(bar: Bar, width: int, label: int, state: str) -> Line:
+    numbers = f"{bar.done}/{'?' if bar.total is None else bar.total}"
+    counted = max(11, len(numbers) + 1)
+    bars = max(4, width - label - counted - _RATE - _LEFT)
+    share = bar.share
+    filled, rest = bar_cells(share, bars) if share is not None else ("", "╌" * bars)
+    waiting = state == "running" and bar.total is not None and share != 1
+    return (
+        (fit(bar.label, label), "bold"),
+        (filled, "good" if share == 1 else "bar"),
+        (rest, "bar-rest"),
+        (f"{numbers:>{counted}}", ""),
+        (f"{rate_text(bar.rate_per_s):>{_RATE}}", "dim"),
+        (f"{left_text(bar.left_s) if waiting else '':>{_LEFT}}", "dim"),
+    )
+
+
+def footer_line(actions: Sequence[Action], width: int) -> Line:
+    """The keys in the order of `actions`: those that are always shown, and of the others as many as fit."""
+    room = width - 1
+    kept: set[str] = set()
+    for action in sorted((action for action in actions if action.footer), key=lambda action: action.footer):
+        needed = len(action.display) + len(action.label) + 3
+        if action.footer == 1 or needed <= room:
+            kept.add(action.id)
+            room -= needed
+    cells: list[Cell] = [(" ", "")]
+    for action in actions:
+        if action.id in kept:
+            cells += [(action.display, "key"), (f" {action.label}  ", "")]
+    return tuple(cells)

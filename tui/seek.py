@@ -1,0 +1,199 @@
+"""Places in a run that a replay can be sent to: what people type, and where that lies in time.
+
+`--start`, the goto line and the stepping keys all come through here. Epochs and batches are counted from one, because
+that is how the screen shows them; Lightning's own numbers, which exports carry, start at zero.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tracer.errors import NotFoundError, UsageError
+from tracer.run.events import Action, Int64Array
+from tracer.run.text import plain_text
+from tracer.run.trace import Trace
+
+FORMS: Final = "1:23 or 83.5 (time), e2 (epoch), b100 (batch), e2b100, or the name of a hook"
+
+_CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):(\d{1,2}(?:\.\d{1,9})?)", re.ASCII)
+_SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s?", re.ASCII)
+_PLACE = re.compile(r"(?:e(\d{1,9}))?[ ,]*(?:b(\d{1,12}))?", re.ASCII)
+_HOOK = re.compile(r"[^\W\d]\w*(?:#\d+)?(?:\.\w+)?")
+
+
+@dataclass(frozen=True)
+class AtTime:
+    """A moment, in ns since the run's start."""
+
+    time_ns: int
+
+
+@dataclass(frozen=True)
+class AtBatch:
+    """The start of an epoch or of a batch, both counted from one; None where it was not given."""
+
+    epoch: int | None
+    batch: int | None
+
+
+@dataclass(frozen=True)
+class AtHook:
+    """The next call of a hook: `on_fit_start` or `EarlyStopping.on_fit_start`."""
+
+    name: str
+
+
+Target = AtTime | AtBatch | AtHook
+
+
+def parse_target(text: str) -> Target:
+    """What `text` asks for.
+
+    Raises:
+        UsageError: it is none of `FORMS`; the message says so.
+    """
+    wanted = text.strip()
+    if match := _CLOCK.fullmatch(wanted):
+        hours, minutes, seconds = match.groups(default="0")
+        return AtTime(round((int(hours) * 3600 + int(minutes) * 60 + float(seconds)) * 1e9))
+    if match := _SECONDS.fullmatch(wanted):
+        return AtTime(round(float(match[1]) * 1e9))
+    if wanted and (match := _PLACE.fullmatch(wanted.lower())):
+        return _place(wanted, match[1], match[2])
+    if _HOOK.fullmatch(wanted):
+        return AtHook(wanted)
+    raise UsageError(f"cannot go to {plain_text(wanted, 40)!r}: write {FORMS}")
+
+
+def _place(text: str, epoch: str | None, batch: str | None) -> AtBatch:
+    if "0" in {(part or "1").lstrip("0") or "0" for part in (epoch, batch)}:
+        raise UsageError(f"cannot go to {text!r}: epochs and batches are counted from 1, as on the screen")
+    return AtBatch(int(epoch) if epoch else None, int(batch) if batch else None)
+
+
+class Places:
+    """The places of one trace, in time: made once when a replay opens, asked at each key."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        contexts = trace.contexts
+        loop = np.stack([contexts.call, contexts.stage, contexts.epoch, contexts.dataloader, contexts.batch])
+        batches = _changes(loop) & (contexts.batch >= 0)
+        # A training batch goes on after a validation that interrupts the epoch: that is not another batch.
+        train = np.flatnonzero(batches & (contexts.stage == 1))
+        _, first = np.unique(loop[:, train], axis=1, return_index=True)
+        batches[np.delete(train, first)] = False
+        self._batch_ns = contexts.start_ns[batches]
+        self._epoch_ns = contexts.start_ns[_changes(loop[[0, 2]])]
+
+    def epoch_after(self, time_ns: int) -> int | None:
+        """Start of the next epoch, or of the next call of the trainer; None after the last."""
+        return _after(self._epoch_ns, time_ns)
+
+    def epoch_before(self, time_ns: int) -> int | None:
+        """Start of this epoch, or of the one before if `time_ns` is its start; None at the first."""
+        return _before(self._epoch_ns, time_ns)
+
+    def batch_after(self, time_ns: int) -> int | None:
+        """Start of the next batch of any stage; None after the last."""
+        return _after(self._batch_ns, time_ns)
+
+    def batch_before(self, time_ns: int) -> int | None:
+        """Start of this batch, or of the one before if `time_ns` is its start; None at the first."""
+        return _before(self._batch_ns, time_ns)
+
+    def hook_after(self, action: int, time_ns: int) -> int | None:
+        """Start of the next span of an action; None after the last."""
+        return _after(self._starts(np.asarray([action])), time_ns)
+
+    def hook_before(self, action: int, time_ns: int) -> int | None:
+        """Start of the last span of an action that began before; None at the first."""
+        return _before(self._starts(np.asarray([action])), time_ns)
+
+    def find(self, target: Target, now_ns: int) -> int:
+        """Where `target` lies, in ns since the run's start.
+
+        Args:
+            target: what `parse_target` returned.
+            now_ns: from where to look: a batch without an epoch is one of this epoch, a hook is its next call.
+
+        Raises:
+            NotFoundError: there is no such place in the run; the message says what there is.
+        """
+        match target:
+            case AtTime(time_ns):
+                return time_ns
+            case AtBatch(epoch, batch):
+                return self._find_batch(epoch, batch, now_ns)
+            case AtHook(name):
+                return self._find_hook(name, now_ns)
+
+    def _find_batch(self, epoch: int | None, batch: int | None, now_ns: int) -> int:
+        contexts = self._trace.contexts
+        if epoch is None:
+            here = int(np.searchsorted(contexts.start_ns, now_ns, side="right")) - 1
+            epoch_index = max(0, int(contexts.epoch[here])) if here >= 0 else 0
+        else:
+            epoch_index = epoch - 1
+        # A sanity check runs before the first epoch and carries its number: it is not what "epoch 1" means.
+        inside = (contexts.epoch == epoch_index) & (contexts.function == 0) & (contexts.stage != 0)
+        if not inside.any():
+            raise NotFoundError(f"there is no epoch {epoch_index + 1} in this run: it has {self._epochs()}")
+        if batch is None:
+            return int(contexts.start_ns[np.flatnonzero(inside)[0]])
+        train = inside & (contexts.stage == 1) & (contexts.batch >= 0)
+        found = np.flatnonzero(train & (contexts.batch == batch - 1))
+        if not len(found):
+            last = int(contexts.batch[train].max()) + 1 if train.any() else 0
+            raise NotFoundError(f"there is no batch {batch} in epoch {epoch_index + 1}: it has {last}")
+        return int(contexts.start_ns[found[0]])
+
+    def _epochs(self) -> int:
+        contexts = self._trace.contexts
+        fit = contexts.epoch[contexts.function == 0]
+        return int(fit.max()) + 1 if len(fit) else 0
+
+    def _find_hook(self, name: str, now_ns: int) -> int:
+        wanted = self._actions_named(name)
+        starts = self._starts(wanted)
+        if not len(starts):
+            raise NotFoundError(self._no_hook(name))
+        following = _after(starts, now_ns)
+        return int(starts[0]) if following is None else following
+
+    def _actions_named(self, name: str) -> Int64Array:
+        found = [action.id for action in self._trace.actions if name in (action.hook, action.label)]
+        return np.asarray(found, np.int64)
+
+    def _starts(self, actions: Int64Array) -> Int64Array:
+        return self._trace.start_ns[np.isin(self._trace.action, actions)]
+
+    def _no_hook(self, name: str) -> str:
+        part = name.rpartition(".")[2].removeprefix("on_")
+        near = sorted({action.hook for action in self._trace.actions if part and part in action.hook})
+        hint = f"; there is {', '.join(plain_text(hook, 60) for hook in near[:3])}" if near else ""
+        return f"no hook {plain_text(name, 60)!r} was called in this run{hint}"
+
+
+def selected_action(actions: tuple[Action, ...], action: int) -> Action | None:
+    """The action of that number; None for -1, which stands for "no hook"."""
+    return actions[action] if 0 <= action < len(actions) else None
+
+
+def _changes(columns: Int64Array) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Where any row of `columns` differs from its predecessor; the first entry counts as a change."""
+    changed = np.ones(columns.shape[1], np.bool_)
+    changed[1:] = (columns[:, 1:] != columns[:, :-1]).any(axis=0)
+    return changed
+
+
+def _after(times_ns: Int64Array, time_ns: int) -> int | None:
+    index = int(np.searchsorted(times_ns, time_ns, side="right"))
+    return int(times_ns[index]) if index < len(times_ns) else None
+
+
+def _before(times_ns: Int64Array, time_ns: int) -> int | None:
+    index = int(np.searchsorted(times_ns, time_ns, side="left")) - 1
+    return int(times_ns[index]) if index >= 0 else None

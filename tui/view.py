@@ -1,0 +1,165 @@
+"""The loop view as columns and arithmetic: which rows there are, and the text of one row.
+
+A widget asks for the rows that it shows and no others. All numbers are copied out of the growing tree once a poll, so
+that painting never meets arrays that a thread is writing.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from tracer.analyze.loops import LoopNode, LoopTree
+from tracer.run.events import Action
+from tracer.run.trace import Trace
+from tui.palette import owner_look
+from tui.text import Line, count_text, duration_text, fit, percent_text
+
+_COUNT, _MEAN, _SHARE = 7, 8, 6
+_RIGHT: Final = _COUNT + _MEAN + _SHARE
+_ROOMY: Final = 76
+HERE: Final = "▶"
+
+
+@dataclass(frozen=True)
+class LoopView:
+    """The loop at one moment.
+
+    Attributes:
+        nodes: all places, in pre-order.
+        actions: of the trace, by number.
+        count: by node id: how often it ran.
+        total_ns: by node id: time in it so far, that of open spans included.
+        open: ids of the nodes that are open: "you are here".
+        whole_ns: the time that shares are of.
+    """
+
+    nodes: tuple[LoopNode, ...] = ()
+    actions: tuple[Action, ...] = ()
+    count: tuple[int, ...] = ()
+    total_ns: tuple[int, ...] = ()
+    open: frozenset[int] = frozenset()
+    whole_ns: int = 0
+
+    def mean_ns(self, node: int) -> float | None:
+        """Mean time of one run of a node; None before the first."""
+        return self.total_ns[node] / self.count[node] if self.count[node] else None
+
+    def share(self, node: int) -> float:
+        """Part of the run's time that was spent in a node, 0 to 1."""
+        return min(1.0, self.total_ns[node] / self.whole_ns) if self.whole_ns > 0 else 0.0
+
+
+def loop_view(tree: LoopTree, trace: Trace, now_ns: int, ended: bool) -> LoopView:
+    """The tree as it is now.
+
+    Args:
+        tree: has taken in `trace`.
+        trace: the spans so far.
+        now_ns: the moment; open spans count up to it.
+        ended: whether nothing more will come. Then only spans that were never left are open.
+    """
+    nodes = tree.nodes()
+    count, total = tree.count.tolist(), tree.total_ns.tolist()
+    open_rows = np.asarray(trace.open_rows, np.int64)
+    for row, node_id in zip(trace.open_rows, tree.path_of(open_rows).tolist(), strict=True):
+        total[node_id] += max(0, now_ns - int(trace.start_ns[row]))
+    _cover_parts(nodes, total)
+    began_ns = int(trace.contexts.start_ns[0]) if len(trace.contexts) else 0
+    return LoopView(
+        nodes=nodes,
+        actions=trace.actions,
+        count=tuple(count),
+        total_ns=tuple(total),
+        open=frozenset() if ended and not trace.open_rows else tree.open_nodes(trace),
+        whole_ns=now_ns - began_ns,
+    )
+
+
+def _cover_parts(nodes: tuple[LoopNode, ...], total_ns: list[int]) -> None:
+    """Raises the time of loops to that of their parts.
+
+    A loop's own time runs to the end of its last closed span; while a long one is open inside, the parts know more.
+    """
+    parts = [0] * len(total_ns)
+    for node in reversed(nodes):
+        if node.kind != "span":
+            total_ns[node.id] = max(total_ns[node.id], parts[node.id])
+        if node.parent >= 0:
+            parts[node.parent] += total_ns[node.id]
+
+
+def visible_nodes(nodes: tuple[LoopNode, ...], collapsed: Collection[int]) -> tuple[LoopNode, ...]:
+    """The nodes that are not below a collapsed one, in order."""
+    shown = []
+    hidden_below = None
+    for node in nodes:
+        if hidden_below is not None and node.depth > hidden_below:
+            continue
+        hidden_below = node.depth if node.id in collapsed else None
+        shown.append(node)
+    return tuple(shown)
+
+
+def parents(nodes: tuple[LoopNode, ...]) -> frozenset[int]:
+    """Ids of the nodes that have children."""
+    return frozenset(node.parent for node in nodes)
+
+
+def here_index(shown: tuple[LoopNode, ...], open_nodes: Collection[int]) -> int | None:
+    """Index of the innermost open node among the shown ones; None if none is open."""
+    found = [(node.depth, index) for index, node in enumerate(shown) if node.id in open_nodes]
+    return max(found)[1] if found else None
+
+
+def loop_header(width: int) -> Line:
+    """The line above the rows: what the columns are."""
+    left = fit("", max(0, width - _RIGHT))
+    return ((left, "head"), (f"{'calls':>{_COUNT}}{'mean':>{_MEAN}}{'time':>{_SHARE}}", "head"))
+
+
+def loop_line(view: LoopView, node: LoopNode, width: int, folded: bool | None) -> Line:
+    """One row: marker, place, name, count, mean time, share of the run's time.
+
+    Args:
+        view: what the numbers come from.
+        node: the row's node.
+        width: cells to fill.
+        folded: whether its children are hidden; None if it has none.
+    """
+    is_open = node.id in view.open
+    step = 2 if width >= _ROOMY else 1
+    twisty = " " if folded is None else "▸" if folded else "▾"
+    lead = f"{HERE if is_open else ' '}{' ' * (step * node.depth)}{twisty} "
+    name_width = max(0, width - _RIGHT - len(lead))
+    mean_ns = view.mean_ns(node.id)
+    numbers = (
+        f"{count_text(view.count[node.id]):>{_COUNT}}"
+        f"{duration_text(mean_ns) if mean_ns is not None else '':>{_MEAN}}"
+        f"{percent_text(view.share(node.id)):>{_SHARE}}"
+    )
+    return (
+        (lead, "open" if is_open else "faint"),
+        *_name(view, node, name_width, is_open),
+        (numbers, "open" if is_open else ""),
+    )
+
+
+def _name(view: LoopView, node: LoopNode, width: int, is_open: bool) -> Line:
+    if node.kind != "span":
+        return ((fit(node.label, width), "open" if is_open else "loop-node"),)
+    action = view.actions[node.action]
+    return hook_cells(action, width, "open" if is_open else "")
+
+
+@lru_cache(maxsize=4096)
+def hook_cells(action: Action, width: int, role: str = "") -> Line:
+    """A hook's name in exactly `width` cells: the letter of its owner kind, the hook, then the owner as room allows."""
+    letter = owner_look(action.owner_kind).letter
+    owner = f"{action.owner}#{action.instance}" if action.instance else action.owner
+    hook = fit(action.hook, min(len(action.hook), width - 2))
+    rest = width - 2 - len(hook)
+    tail = fit(f" {owner}", rest) if rest > 4 else " " * max(0, rest)
+    return ((f"{letter} ", action.owner_kind), (hook, role), (tail, "faint"))
