@@ -75,7 +75,7 @@ ACTIONS: Final = (
     Action("top", "home", "home", "top", "Select the first row.", "loop"),
     Action("bottom", "end", "end", "bottom", "Select the last row.", "loop"),
     Action("fold", "enter", "enter", "fold", "Hide or show what is inside the selected row.", "loop"),
-    Action("fold_all", "c", "c", "fold all", "Fold the loop down to its outline, or unfold everything.", "loop"),
+    Action("fold_all", "c", "c", "fold all", "Fold the loop down to its outline, unfold everything, or back.", "loop"),
 )
 
 _OF_THE_APP: Final = frozenset({"leave", "help", "picture", "goto"})

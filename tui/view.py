@@ -4,8 +4,9 @@ A widget asks for the rows that it shows and no others. All numbers are copied o
 that painting never meets arrays that a thread is writing.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
@@ -14,6 +15,7 @@ import numpy as np
 from tracer.analyze.loops import LoopNode, LoopTree
 from tracer.run.events import Action
 from tracer.run.trace import Trace
+from tui.groups import group_callbacks, is_group
 from tui.palette import owner_look
 from tui.text import Line, count_text, duration_text, fit, percent_text
 
@@ -28,18 +30,20 @@ class LoopView:
     """The loop at one moment.
 
     Attributes:
-        nodes: all places, in pre-order.
+        nodes: all places, in pre-order, with callbacks that are asked for the same hook in groups.
         actions: of the trace, by number.
         count: by node id: how often it ran.
         total_ns: by node id: time in it so far, that of open spans included.
+        members: by id of a group: how many callbacks are in it.
         open: ids of the nodes that are open: "you are here".
         whole_ns: the time that shares are of.
     """
 
     nodes: tuple[LoopNode, ...] = ()
     actions: tuple[Action, ...] = ()
-    count: tuple[int, ...] = ()
-    total_ns: tuple[int, ...] = ()
+    count: Mapping[int, int] = field(default_factory=dict)
+    total_ns: Mapping[int, int] = field(default_factory=dict)
+    members: Mapping[int, int] = field(default_factory=dict)
     open: frozenset[int] = frozenset()
     whole_ns: int = 0
 
@@ -68,14 +72,27 @@ def loop_view(tree: LoopTree, trace: Trace, now_ns: int, ended: bool) -> LoopVie
         total[node_id] += max(0, now_ns - int(trace.start_ns[row]))
     _cover_parts(nodes, total)
     began_ns = int(trace.contexts.start_ns[0]) if len(trace.contexts) else 0
+    grouped = group_callbacks(nodes, trace.actions)
+    open_nodes = frozenset() if ended and not trace.open_rows else tree.open_nodes(trace)
+    in_group = [node for node in grouped if is_group(node.parent)]
+    members = Counter(node.parent for node in in_group)
     return LoopView(
-        nodes=nodes,
+        nodes=grouped,
         actions=trace.actions,
-        count=tuple(count),
-        total_ns=tuple(total),
-        open=frozenset() if ended and not trace.open_rows else tree.open_nodes(trace),
+        count=dict(enumerate(count)) | {node.parent: count[-2 - node.parent] for node in in_group},
+        total_ns=dict(enumerate(total)) | _sums(in_group, total),
+        members=members,
+        open=open_nodes | {node.parent for node in in_group if node.id in open_nodes},
         whole_ns=now_ns - began_ns,
     )
+
+
+def _sums(in_group: list[LoopNode], total_ns: list[int]) -> Counter[int]:
+    """Time of each group: that of its members."""
+    sums: Counter[int] = Counter()
+    for node in in_group:
+        sums[node.parent] += total_ns[node.id]
+    return sums
 
 
 def _cover_parts(nodes: tuple[LoopNode, ...], total_ns: list[int]) -> None:
@@ -151,6 +168,8 @@ def _name(view: LoopView, node: LoopNode, width: int, is_open: bool) -> Line:
     if node.kind != "span":
         return ((fit(node.label, width), "open" if is_open else "loop-node"),)
     action = view.actions[node.action]
+    if is_group(node.id):
+        action = replace(action, owner=f"{view.members[node.id]} callbacks", instance=0)
     return hook_cells(action, width, "open" if is_open else "")
 
 

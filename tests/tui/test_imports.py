@@ -10,7 +10,7 @@ import pytest
 import tui
 
 PLAIN = (
-    *("actions", "child", "clock", "curves", "feed", "frame", "header", "hooks", "names"),
+    *("actions", "child", "clock", "curves", "feed", "frame", "groups", "header", "hooks", "names"),
     *("output", "palette", "player", "progress", "rows", "seek", "text", "view", "waterfall"),
 )
 

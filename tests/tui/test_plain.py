@@ -17,6 +17,7 @@ from tracer.run.metrics import Metrics
 from tracer.run.reader import open_run
 from tracer.run.trace import Trace
 from tui.curves import curves, reduce_to_columns
+from tui.groups import is_group
 from tui.names import bases, metric_base, metric_kind
 from tui.output import MAX_LINES, OutputTail, clean_line
 from tui.text import (
@@ -129,6 +130,27 @@ def test_the_loop_says_where_the_training_is(tmp_path: Path) -> None:
     assert loop_line(view, innermost, 60, None)[0][0].startswith("▶")
     closed = next(node for node in view.nodes if node.id not in view.open)
     assert loop_line(view, closed, 60, None)[0][0].startswith(" ")
+
+
+def test_callbacks_asked_for_one_hook_are_one_group(tmp_path: Path) -> None:
+    whole, tree = builder_at(make_run(tmp_path / "run", callbacks=("A", "B", "C")), 10**9)
+    view = loop_view(tree, whole, whole.now_ns, ended=True)
+    groups = {node.id: node for node in view.nodes if is_group(node.id)}
+    inside = {group: [node for node in view.nodes if node.parent == group] for group in groups}
+    assert {group.label for group in groups.values()} >= {"setup", "on_train_batch_start", "on_after_backward"}
+    for group, members in inside.items():
+        assert [node.label.partition(".")[0] for node in members] == ["A", "B", "C"]
+        assert view.members[group] == 3
+        assert view.total_ns[group] == sum(view.total_ns[node.id] for node in members)
+        assert {view.count[node.id] for node in members} == {view.count[group]}
+        assert "".join(text for text, _ in loop_line(view, groups[group], 80, True)).count("3 callbacks") == 1
+    ungrouped = [node.id for node in view.nodes if not is_group(node.id)]
+    assert ungrouped == [node.id for node in tree.nodes()]
+
+
+def test_a_callback_by_itself_is_no_group(tmp_path: Path) -> None:
+    whole, tree = builder_at(make_run(tmp_path / "run", callbacks=("A",)), 10**9)
+    assert loop_view(tree, whole, whole.now_ns, ended=True).nodes == tree.nodes()
 
 
 def test_time_in_open_loops_counts_up_to_now(tmp_path: Path) -> None:

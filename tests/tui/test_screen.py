@@ -265,7 +265,7 @@ async def test_a_terminal_too_small_says_so_and_recovers(tmp_path: Path) -> None
 
 async def test_hostile_names_are_shown_as_they_are(tmp_path: Path) -> None:
     evil = "[bold red]Evil[/] \x1b[2J"
-    run = make_run(tmp_path / "[bold]run", callbacks=(evil, "[/]"), state="failed", exception="[red]no\x1b[31m\nway")
+    run = make_run(tmp_path / "[bold]run", callbacks=(evil,), state="failed", exception="[red]no\x1b[31m\nway")
     app = live_app(run)
     async with app.run_test(size=(200, 50)) as pilot:
         await settle(app, pilot)

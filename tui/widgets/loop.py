@@ -1,6 +1,7 @@
 """The loop as a tree with live counts; the open nodes say "you are here"."""
 
 from tracer.analyze.loops import LoopNode
+from tui.groups import is_group
 from tui.text import Line
 from tui.view import LoopView, here_index, loop_header, loop_line, parents, visible_nodes
 from tui.widgets.rows import RowsPane
@@ -16,7 +17,7 @@ class LoopPane(RowsPane):
         self._view = LoopView()
         self._shown: tuple[LoopNode, ...] = ()
         self._parents: frozenset[int] = frozenset()
-        self._collapsed: set[int] = set()
+        self._turned: set[int] = set()  # nodes that the user has folded, and groups that the user has unfolded
 
     @property
     def head_rows(self) -> int:
@@ -30,7 +31,7 @@ class LoopPane(RowsPane):
         selected = self._selected_node()
         new_nodes = view.nodes is not self._view.nodes
         if len(view.nodes) < len(self._view.nodes):
-            self._collapsed &= {node.id for node in view.nodes}
+            self._turned &= {node.id for node in view.nodes}
         self._view = view
         if new_nodes:
             self._parents = parents(view.nodes)
@@ -54,7 +55,7 @@ class LoopPane(RowsPane):
     def row_line(self, index: int, width: int) -> Line:
         """One node."""
         node = self._shown[index]
-        folded = node.id in self._collapsed if node.id in self._parents else None
+        folded = self._is_folded(node.id) if node.id in self._parents else None
         return loop_line(self._view, node, width, folded)
 
     def row_role(self, index: int) -> str:
@@ -83,18 +84,23 @@ class LoopPane(RowsPane):
         node = self._selected_node()
         if node is not None and node.id in self._parents:
             self.set_follow(False)
-            self._collapsed ^= {node.id}
+            self._turned ^= {node.id}
             self._arrange(node)
             self.repaint()
 
     def action_fold_all(self) -> None:
-        """Folds every span that contains others, so that the loops remain; or unfolds everything."""
+        """Folds down to the outline, then unfolds everything, then goes back to how it was at first."""
         node = self._selected_node()
-        spans = {node.id for node in self._view.nodes if node.kind == "span" and node.id in self._parents}
-        outline = {identifier for identifier in spans if not self._contains_loop(identifier)}
-        self._collapsed = set() if self._collapsed else outline
+        spans = {entry.id for entry in self._view.nodes if entry.kind == "span" and entry.id in self._parents}
+        groups = {entry for entry in spans if is_group(entry)}
+        outline = {entry for entry in spans - groups if not self._contains_loop(entry)}
+        self._turned = groups if self._turned & outline else set() if self._turned else outline
         self._arrange(node)
         self.repaint()
+
+    def _is_folded(self, identifier: int) -> bool:
+        """Groups are folded until the user unfolds them, everything else the other way round."""
+        return (identifier in self._turned) != is_group(identifier)
 
     def _contains_loop(self, identifier: int) -> bool:
         """Whether a loop lies somewhere below a node."""
@@ -111,7 +117,7 @@ class LoopPane(RowsPane):
 
     def _arrange(self, selected: LoopNode | None) -> None:
         """Works out the visible rows anew and puts the cursor back on its node, or on what now hides it."""
-        self._shown = visible_nodes(self._view.nodes, self._collapsed)
+        self._shown = visible_nodes(self._view.nodes, {node for node in self._parents if self._is_folded(node)})
         places = {node.id: index for index, node in enumerate(self._shown)}
         by_id = {node.id: node for node in self._view.nodes}
         identifier = -1 if selected is None else selected.id
