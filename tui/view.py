@@ -169,7 +169,7 @@ def _name(view: LoopView, node: LoopNode, width: int, is_open: bool) -> Line:
         return ((fit(node.label, width), "open" if is_open else "loop-node"),)
     action = view.actions[node.action]
     if is_group(node.id):
-        action = replace(action, owner=f"{view.members[node.id]} callbacks", instance=0)
+        action = replace(action, owner=f"×{view.members[node.id]}", instance=0)
     return hook_cells(action, width, "open" if is_open else "")
 
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import lightning
 import pytest
-from lightning.pytorch import Callback
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.demos.boring_classes import BoringDataModule
 
 from tests.record.models import Mixed, Plain, trainer
@@ -36,6 +37,15 @@ def test_mixin_alone_records_everything(tmp_path: Path) -> None:
     assert {"forward", "backward", "log", "zero_grad", "train", "on_train_batch_end"} <= set(hooks)
     assert recorded.metrics_path == Path(run.log_dir or "") / "hooktrace" / ".." / "metrics.csv"
     assert recorded.metrics().names == ("loss",)
+
+
+def test_versions_are_those_of_the_program(tmp_path: Path) -> None:
+    class Own(Trainer):
+        """A Trainer that a program derives for itself."""
+
+    options: dict[str, Any] = {"callbacks": [HookTracer(tmp_path / "run")], "logger": False, "fast_dev_run": True}
+    Own(**options, enable_progress_bar=False, default_root_dir=tmp_path).fit(Plain())
+    assert open_run(tmp_path / "run").info.versions["lightning"] == lightning.__version__
 
 
 def test_a_tracer_that_is_there_wins_over_the_mixins_own(tmp_path: Path) -> None:

@@ -132,3 +132,12 @@ def test_run_json_is_replaced_whole(tmp_path: Path) -> None:
         write_json(path, {"a": object()})
     assert json.loads(path.read_text()) == {"a": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == [RUN_FILE]
+
+
+def test_metrics_are_read_from_a_metrics_file_only(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("a,b\n1,2\n")
+    path = make_run(tmp_path / "run")
+    write_json(path / RUN_FILE, run_json(metrics="../secret"))
+    run = open_run(path)
+    assert run.metrics_path is None
+    assert len(run.metrics()) == 0

@@ -143,7 +143,7 @@ def test_callbacks_asked_for_one_hook_are_one_group(tmp_path: Path) -> None:
         assert view.members[group] == 3
         assert view.total_ns[group] == sum(view.total_ns[node.id] for node in members)
         assert {view.count[node.id] for node in members} == {view.count[group]}
-        assert "".join(text for text, _ in loop_line(view, groups[group], 80, True)).count("3 callbacks") == 1
+        assert "".join(text for text, _ in loop_line(view, groups[group], 80, True)).count("×3") == 1
     ungrouped = [node.id for node in view.nodes if not is_group(node.id)]
     assert ungrouped == [node.id for node in tree.nodes()]
 

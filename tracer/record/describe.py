@@ -183,7 +183,7 @@ def describe_run(trainer: Any) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "tool": "hooktrace",
-        "versions": _versions(type(trainer).__module__.partition(".")[0]),
+        "versions": _versions(trainer),
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "process_start": process_start_ticks(os.getpid()),
@@ -239,7 +239,9 @@ def plain(value: Any) -> Any:
     return f"{value}"[:200]
 
 
-def _versions(lightning: str) -> dict[str, str]:
+def _versions(trainer: Any) -> dict[str, str]:
+    packages = [base.__module__.partition(".")[0] for base in type(trainer).__mro__]
+    lightning = next((name for name in packages if name in ("lightning", "pytorch_lightning")), "lightning")
     return {
         "hooktrace": __version__,
         "lightning": _version(lightning.replace("_", "-")),

@@ -9,7 +9,7 @@ from tracer.errors import HooktraceError, NotARunError, NotFoundError
 from tracer.run.build import TraceBuilder
 from tracer.run.events import ActionTail, EventTail
 from tracer.run.info import RunInfo, read_info
-from tracer.run.layout import RECORD_BYTES, RUN_FILE, is_alive
+from tracer.run.layout import METRICS_FILE, RECORD_BYTES, RUN_FILE, is_alive
 from tracer.run.metrics import Metrics, MetricsReader
 from tracer.run.trace import Trace
 
@@ -91,7 +91,11 @@ class Run:
     def metrics_path(self) -> Path | None:
         """Where Lightning's metrics.csv of this run is, or is going to be; None if the run has no CSVLogger."""
         relative = self.info.metrics
-        return None if relative is None else self.path / relative
+        if (
+            relative is None or Path(relative).name != METRICS_FILE
+        ):  # a run may come from anyone: it names no other file
+            return None
+        return self.path / relative
 
     def metrics(self) -> Metrics:
         """What metrics.csv holds now; empty if there is none."""

@@ -53,6 +53,7 @@ class LossesPane(Vertical):
         self._base: str | None = None
         self._log = False
         self._width = 0
+        self._composed = False  # a resize or a frame may come before the plot has its parts
 
     def compose(self) -> ComposeResult:
         """The legend above the plot."""
@@ -61,6 +62,7 @@ class LossesPane(Vertical):
 
     def on_mount(self) -> None:
         """Leaves the room to the curves."""
+        self._composed = True
         plot = self.query_one(PlotWidget)
         plot.margin_top, plot.margin_bottom, plot.margin_left = 1, 2, 8
         self._draw()
@@ -98,6 +100,8 @@ class LossesPane(Vertical):
         plot.set_ylimits(None, None)
 
     def _draw(self) -> None:
+        if not self._composed:
+            return
         names = bases(self._metrics.names)
         base = self._base if self._base in names else names[0] if names else "loss"
         self._width = self.size.width
