@@ -117,7 +117,7 @@ def bar_cells(share: float, width: int) -> tuple[str, str]:
     """A bar of `width` cells as its filled and its empty part, in steps of half a cell."""
     halves = round(min(max(share, 0.0), 1.0) * width * 2)
     filled = "━" * (halves // 2) + ("╸" if halves % 2 else "")
-    return filled, "━" * (width - len(filled))
+    return filled, "─" * (width - len(filled))
 
 
 def spark_text(values: Sequence[float], width: int) -> str:

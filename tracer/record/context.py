@@ -50,6 +50,7 @@ class Place:
         self._append = append
         self._said: dict[Mark, int | None] = {}
         self._in_epoch = False
+        self._last_stage: Any = None
         look: dict[str, Callable[[], None]] = {"train_dataloader_next": self._fetch_train}
         look |= dict.fromkeys(_EVALUATION_FETCHES, self._fetch_evaluation)
         look |= dict.fromkeys(_OUTSIDE_EPOCHS, self._outside_epochs)
@@ -62,6 +63,7 @@ class Place:
     def begin_call(self) -> None:
         """A trainer function begins: what was said of the one before no longer holds."""
         self._said.clear()
+        self._last_stage = None
         self._in_epoch = False
         function = self._trainer.state.fn
         self._write(Mark.CALL, None if function is None else FUNCTIONS.index(function.value))
@@ -91,15 +93,18 @@ class Place:
         self._say(Mark.PLANNED, self._planned())
         self._step()
 
-    def _stage(self) -> None:
+    def _stage(self) -> bool:
+        """Says the stage; returns whether it has changed."""
         stage = self._trainer.state.stage
+        if stage is self._last_stage:
+            return False
+        self._last_stage = stage
         self._say(Mark.STAGE, None if stage is None else STAGES.index(stage.value))
+        return True
 
     def _back_from_validation(self) -> None:
         """Nothing tells that a validation within an epoch is over but what comes next: a fetch, or a scheduler."""
-        before = self._said.get(Mark.STAGE)
-        self._stage()
-        if self._said.get(Mark.STAGE) != before:
+        if self._stage():
             self._between_batches()
 
     def _step(self) -> None:
