@@ -77,6 +77,18 @@ def test_one_trainer_asked_several_times_is_one_run(tmp_path: Path) -> None:
     assert {"on_fit_end", "on_validation_start", "on_test_start"} <= set(_hooks(trace))
 
 
+def test_a_tracer_that_comes_late_records_the_rest(tmp_path: Path) -> None:
+    class Adding(Callback):
+        def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+            trainer.callbacks.append(HookTracer(tmp_path / "run"))
+
+    run = trainer(tmp_path, [Adding()], enable_checkpointing=False)
+    run.fit(Plain())
+    recorded = open_run(tmp_path / "run")
+    assert recorded.state == "finished"
+    assert {"on_fit_start", "on_train_batch_end", "on_fit_end"} <= set(_hooks(recorded.trace()))
+
+
 def test_nothing_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOOKTRACE_DIR", str(tmp_path / "run"))
     for _ in range(3):

@@ -181,7 +181,12 @@ class Session:
         return path
 
     def loggers_ready(self) -> None:
-        """The loggers have their directories now, and the callbacks their final order."""
+        """The loggers have their directories now, and the callbacks their final order.
+
+        A tracer that came too late for the profiler's setup (a callback added by another one) begins here.
+        """
+        if self._run_dir is None:
+            self.open(self.trainer.log_dir)  # a collective call, but `setup` is called on all ranks
 
         def note() -> None:
             if self._run_dir is None or self._rank != 0:
