@@ -18,7 +18,7 @@ from tracer.run.events import ActionTail, EventTail, event_times
 from tracer.run.info import RunInfo
 from tracer.run.layout import OUTPUT_FILE, RUN_FILE
 from tracer.run.metrics import Metrics, MetricsReader
-from tracer.run.reader import Run, open_run
+from tracer.run.reader import Run, known_gap, open_run
 from tracer.run.trace import Trace
 from tui.clock import Clock
 from tui.rows import RowTimes
@@ -97,7 +97,7 @@ class LiveFeed:
         if self._builder is None:
             self._builder = TraceBuilder(0, info.started_at)
         delta = self._builder.feed(self._events.read(), self._actions.read())
-        trace = self._builder.trace()
+        trace = self._builder.trace(known_gap(info, self._events))
         now_ns = trace.now_ns
         if state == "running":
             now_ns = max(now_ns, int((self._wall() - info.started_at.timestamp()) * 1e9))
@@ -137,10 +137,13 @@ class ReplayFeed:
         """
         self._run = open_run(run_dir)
         self._info = self._run.info
-        self._events = EventTail(run_dir).read()
+        tail = EventTail(run_dir)
+        self._events = tail.read()
+        self._gap = known_gap(self._info, tail)
         self._actions = ActionTail(run_dir).read()
         if not len(self._events):
-            raise NotARunError(f"{run_dir} has no events: nothing was recorded that could be replayed")
+            reason = tail.gap or "it has no events: nothing was recorded"
+            raise NotARunError(f"cannot replay {run_dir}: {reason}")
         self._times_ns = np.maximum.accumulate(event_times(self._events))
         whole = TraceBuilder(0, self._info.started_at)
         whole.feed(self._events, self._actions)
@@ -167,7 +170,7 @@ class ReplayFeed:
         return Moment(
             state=self._state if ended else "running",
             info=self._info,
-            trace=self._builder.trace(),
+            trace=self._builder.trace(self._gap),
             delta=delta,
             metrics=self._rows.until(now_ns),
             now_ns=now_ns,

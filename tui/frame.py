@@ -34,6 +34,7 @@ class Frame:
         state: as in `tui.feed.Moment`.
         open_hook: name of the innermost open span; None if none is open.
         quiet_ns: how long nothing has been entered or left.
+        gap: what is missing of the recording, in words.
         stats: the actions with the most self time.
         batch: the last complete batch.
         output: last lines of the program's own output.
@@ -47,6 +48,7 @@ class Frame:
     progress: Progress = field(default_factory=Progress)
     open_hook: str | None = None
     quiet_ns: int = 0
+    gap: str | None = None
     loop: LoopView = field(default_factory=LoopView)
     stats: tuple[LiveHookStat, ...] = ()
     batch: BatchSpans | None = None
@@ -115,6 +117,7 @@ class Session:
             progress=progress_of(trace, moment.info, moment.now_ns),
             open_hook=None if innermost is None else trace.actions[int(trace.action[innermost])].label,
             quiet_ns=max(0, moment.now_ns - trace.now_ns),
+            gap=trace.gap,
         )
         hurried = delta.rows - delta.first_row > _HURRIED_SPANS
         self._hurried_loop = hurried and not self._hurried_loop

@@ -143,7 +143,7 @@ def _notice(frame: Frame) -> Cell:
             return f"interrupted{where}{f': {reason}' if reason else ''}", "warn"
         case "running" if frame.open_hook and frame.quiet_ns > _LONG_QUIET_NS:
             return f"in {frame.open_hook}: nothing else was called for {duration_text(frame.quiet_ns)}", "warn"
-    return "", ""
+    return (f"incomplete: {frame.gap}", "warn") if frame.gap else ("", "")
 
 
 def transport_line(transport: Transport, width: int) -> Line:

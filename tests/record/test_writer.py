@@ -6,11 +6,11 @@ from time import perf_counter_ns
 import numpy as np
 import pytest
 
-from tests.builders import enter, leave
+from tests.builders import enter, leave, mark
 from tracer.record import writer as writer_module
 from tracer.record.writer import EventWriter
 from tracer.run.events import EventTail
-from tracer.run.layout import events_file
+from tracer.run.layout import Mark, events_file
 
 
 def _fail(error: Exception) -> None:
@@ -23,7 +23,8 @@ def test_segments_join_to_one_stream(tmp_path: Path, monkeypatch: pytest.MonkeyP
     writer = EventWriter(buffer, perf_counter_ns(), _fail)
     tail = EventTail(tmp_path)
     writer.start(tmp_path, 0)
-    expected, read = [], []
+    buffer.append(mark(Mark.CALL, 0))
+    expected, read = list(buffer), []
     for portion in range(10):
         events = [record for index in range(7) for record in (enter(index, portion), leave(index, portion + 1))]
         expected += events
@@ -38,17 +39,18 @@ def test_segments_join_to_one_stream(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_goes_on_behind_a_torn_end(tmp_path: Path) -> None:
     path = tmp_path / events_file(0, 0)
-    path.write_bytes(np.array([1, 2], "<i8").tobytes() + b"torn")
-    buffer = [3]
+    before = [mark(Mark.CALL, 0), enter(1, 2)]
+    path.write_bytes(np.array(before, "<i8").tobytes() + b"torn")
+    buffer = [leave(1, 3)]
     writer = EventWriter(buffer, perf_counter_ns(), _fail)
     writer.start(tmp_path, 0)
     writer.close()
-    assert EventTail(tmp_path).read().tolist() == [1, 2, 3]
+    assert EventTail(tmp_path).read().tolist() == [*before, leave(1, 3)]
 
 
 def test_piled_up_events_are_written_by_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "_INTERVAL_S", 3600.0)  # the thread never gets its turn
-    buffer: list[int] = list(range(50_000))
+    buffer = [mark(Mark.CALL, 0), *range(49_999)]
     writer = EventWriter(buffer, perf_counter_ns(), _fail)
     writer.start(tmp_path, 0)
     writer.flush_if_piled_up()

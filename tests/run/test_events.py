@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,8 @@ def test_tail_equals_one_read_for_any_pattern_of_writes(sizes: list[int]) -> Non
 
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / events_file(0, 0)
-        data = np.arange(sum(sizes), dtype="<i8").tobytes()[: sum(sizes)]
+        stream = np.concatenate(([mark(Mark.CALL, 0)], np.arange(sum(sizes)))).astype("<i8")
+        data = stream.tobytes()[: sum(sizes)]
         tail = EventTail(Path(directory))
         read = []
         written = 0
@@ -28,15 +30,38 @@ def test_tail_equals_one_read_for_any_pattern_of_writes(sizes: list[int]) -> Non
                 file.write(data[written : written + size])
             written += size
             read += tail.read().tolist()
-        assert read == EventTail(Path(directory)).read().tolist() == list(range(written // 8))
+        assert read == EventTail(Path(directory)).read().tolist() == stream[: written // 8].tolist()
 
 
 def test_missing_stream_is_an_empty_one(tmp_path: Path) -> None:
     tail = EventTail(tmp_path / "nowhere")
     assert len(tail.read()) == 0
     (tmp_path / "nowhere").mkdir()
-    (tmp_path / "nowhere" / events_file(0, 0)).write_bytes(records([1, 2]).tobytes())
-    assert tail.read().tolist() == [1, 2]
+    (tmp_path / "nowhere" / events_file(0, 0)).write_bytes(records([mark(Mark.CALL, 0), 2]).tobytes())
+    assert tail.read().tolist() == [mark(Mark.CALL, 0), 2]
+
+
+@pytest.mark.parametrize("content", [b"epoch,step,loss\n" * 9, bytes(range(256)), records([enter(0, 5)]).tobytes()])
+def test_foreign_file_is_no_stream(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / events_file(0, 0)).write_bytes(content)
+    tail = EventTail(tmp_path)
+    assert len(tail.read()) == 0
+    assert "no event stream begins like that" in str(tail.gap)
+
+
+def test_damaged_stream_ends_where_the_damage_begins(tmp_path: Path) -> None:
+    hour_ns = 3600 * 10**9
+    sound = [mark(Mark.CALL, 0), enter(0, hour_ns), leave(0, hour_ns + 9), enter(1, hour_ns + 5)]  # a little disorder
+    path = tmp_path / events_file(0, 0)
+    path.write_bytes(records(sound).tobytes())
+    tail = EventTail(tmp_path)
+    assert tail.read().tolist() == sound
+    assert tail.gap is None
+    with path.open("ab") as file:
+        file.write(records([leave(1, hour_ns + 20), enter(2, 17), leave(2, hour_ns + 30)]).tobytes())
+    assert tail.read().tolist() == [leave(1, hour_ns + 20)]
+    assert "damaged" in str(tail.gap)
+    assert len(tail.read()) == 0
 
 
 def test_last_action_waits_for_its_line_end(tmp_path: Path) -> None:

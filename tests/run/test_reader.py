@@ -59,6 +59,19 @@ def test_torn_end(tmp_path: Path) -> None:
     assert [torn.actions[torn.action[row]].hook for row in torn.open_rows] == ["teardown"]
 
 
+def test_foreign_and_damaged_streams(tmp_path: Path) -> None:
+    path = make_run(tmp_path / "run")
+    file = path / events_file(0, 0)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-800] + bytes(range(200)) + whole[-600:])
+    trace = open_run(path).trace()
+    assert 100 < len(trace) < len(whole) // 16
+    assert "damaged" in str(trace.gap)
+    file.write_bytes(bytes(range(256)) * 10)
+    with pytest.raises(NotARunError, match="damaged or something else"):
+        open_run(path).trace()
+
+
 def test_died(tmp_path: Path) -> None:
     run = open_run(make_run(tmp_path / "run", state="died", until=200))
     assert run.state == "died"

@@ -406,3 +406,10 @@ def test_pictures_are_made_without_a_terminal(tmp_path: Path, capsys: pytest.Cap
     assert picture_main([str(tmp_path / "nowhere"), str(out), "--force"]) == 1
     assert picture_main([str(run), str(out), "--force", "--live", "--keys", "o"]) == 0
     assert "finished" in out.read_text(encoding="utf-8")
+
+
+async def test_what_is_missing_of_a_recording_is_said(tmp_path: Path) -> None:
+    app = live_app(make_run(tmp_path / "run", dropped="recording stopped: OSError: [Errno 28] No space left on device"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(app, pilot)
+        assert line(app, "notice").startswith(" incomplete: recording stopped: OSError: [Errno 28] No space left")

@@ -1,7 +1,7 @@
 """Reading the event stream and the list of actions, whole or while they grow.
 
 A tail never fails for what a crash or a running writer can leave behind: a missing file is an empty one, a torn last
-record waits for its other half. What is damaged beyond that simply yields no more records.
+record waits for its other half. A stream that is damaged beyond that ends where the damage begins, and says so.
 """
 
 import json
@@ -13,11 +13,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tracer.run.layout import MAX_ACTIONS, OWNER_KINDS, RECORD_BYTES, TIME_BITS, TIME_MASK, actions_file, events_file
+from tracer.run.layout import (
+    MAX_ACTIONS,
+    OWNER_KINDS,
+    RECORD_BYTES,
+    TIME_BITS,
+    TIME_MASK,
+    Mark,
+    actions_file,
+    events_file,
+)
 
 Int64Array = npt.NDArray[np.int64]
 
 _RECORD = np.dtype("<i8")
+_DISORDER_NS = 60 * 10**9
+"""Threads that record at once can get into each other's way by less than this; a damaged time hardly does."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +75,31 @@ class EventTail:
         self._rank = rank
         self._segment = 0
         self._offset = 0
+        self._latest_ns = -1
+        self.gap: str | None = None
+        """What of the stream could not be read, in words."""
 
     def read(self) -> Int64Array:
         """The whole records written since the last call, oldest first; empty if there are none."""
+        return np.empty(0, np.int64) if self.gap else self._sound(self._read_new())
+
+    def _sound(self, events: Int64Array) -> Int64Array:
+        """The records up to where the stream stops to be one: it begins with a call, and its time goes on."""
+        if not len(events):
+            return events
+        if self._latest_ns < 0 and event_codes(events[:1])[0] != Mark.CALL:
+            self.gap = f"{events_file(self._rank, 0)} is damaged or something else: no event stream begins like that"
+            return events[:0]
+        times = np.concatenate(([self._latest_ns], event_times(events)))
+        latest = np.maximum.accumulate(times)
+        damaged = np.flatnonzero(latest - times > _DISORDER_NS)
+        if len(damaged):
+            self.gap = f"{events_file(self._rank, self._segment)} is damaged: what follows there is left out"
+            events, latest = events[: damaged[0] - 1], latest[: damaged[0]]
+        self._latest_ns = max(0, int(latest[-1]))
+        return events
+
+    def _read_new(self) -> Int64Array:
         parts = [self._read_segment()]
         while (self._run_dir / events_file(self._rank, self._segment + 1)).exists():
             # A writer goes on to the next segment only when it is done with this one: what is here now is all.

@@ -73,15 +73,19 @@ class Run:
 
         Raises:
             NotFoundError: nothing was recorded of that rank.
+            NotARunError: what is there is no event stream.
         """
         if rank not in self.ranks:
             known = ", ".join(map(str, self.ranks)) or "none"
             raise NotFoundError(f"{self.name} has no recording of rank {rank} (there is: {known})")
         info = self.info
         builder = TraceBuilder(rank, info.started_at)
-        events = EventTail(self.path, rank).read()
+        tail = EventTail(self.path, rank)
+        events = tail.read()
+        if tail.gap and not len(events):
+            raise NotARunError(f"cannot read {self.path}: {tail.gap}")
         builder.feed(events, ActionTail(self.path, rank).read())
-        return builder.trace(gap=info.dropped)
+        return builder.trace(known_gap(info, tail))
 
     def to_pandas(self, rank: int = 0) -> "pd.DataFrame":
         """The spans of a rank as a DataFrame; columns as in `tracer.run.table.COLUMNS`."""
@@ -100,6 +104,11 @@ class Run:
     def metrics(self) -> Metrics:
         """What metrics.csv holds now; empty if there is none."""
         return MetricsReader(self.metrics_path).poll()
+
+
+def known_gap(info: RunInfo, tail: EventTail) -> str | None:
+    """What is missing of a trace, as the recorder and the reader know it; None if nothing is."""
+    return "; ".join(filter(None, (info.dropped, tail.gap))) or None
 
 
 def open_run(path: str | Path) -> Run:
