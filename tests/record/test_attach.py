@@ -5,11 +5,12 @@ from typing import Any
 
 import lightning
 import pytest
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.demos.boring_classes import BoringDataModule
+from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from tests.record.models import Mixed, Plain, trainer
-from tracer import HookTracer, Trace, open_run
+from tracer import HookTracer, HookTracerMixin, Trace, open_run
 
 
 def _hooks(trace: Trace) -> list[str]:
@@ -111,3 +112,31 @@ def test_mixin_without_trainer_is_a_plain_module() -> None:
     model.train()
     model.zero_grad()
     assert model(next(iter(model.train_dataloader()))).shape == (1, 2)
+
+
+def test_mixin_hides_nobodys_override(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    class Other(LightningModule):
+        """Another base, behind the one with the mixin, with functions of its own."""
+
+        def configure_callbacks(self) -> Any:
+            seen.append("configure_callbacks")
+            return []
+
+        def zero_grad(self, set_to_none: bool = True) -> None:
+            seen.append("zero_grad")
+            super().zero_grad(set_to_none)
+
+    class First(HookTracerMixin, LightningModule):
+        """Only inherits what is recorded."""
+
+    class Diamond(First, Other, Plain):
+        """Without the mixin, `Other` would come before Lightning's own functions."""
+
+    assert is_overridden("configure_callbacks", Diamond(), LightningModule)
+    trainer(tmp_path, [HookTracer(tmp_path / "run")]).fit(Diamond())
+    assert seen[:2] == ["configure_callbacks", "zero_grad"]
+    hooks = _hooks(open_run(tmp_path / "run").trace())
+    assert hooks.count("zero_grad") == seen.count("zero_grad")
+    assert hooks.count("configure_callbacks") == 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder, ModelCheckpoint
 
 from tests.record.models import Manual, Mixed, Plain, trainer
 from tracer import HookTracer, open_run
@@ -61,6 +61,54 @@ def test_exceptions(
     assert ("ModelCheckpoint.on_exception" in hooks) == bool(last)
 
 
+class FailingInLoop(Mixed):
+    """Fails in its first training step."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error, self.lr, self.batch_size = error, 0.1, 1
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        raise self.error
+
+
+@pytest.mark.parametrize("finder", [LearningRateFinder, BatchSizeFinder])
+@pytest.mark.parametrize(
+    ("error", "raised", "state"),
+    [(ValueError("no luck"), ValueError, "failed"), (KeyboardInterrupt(), SystemExit, "interrupted")],
+)
+def test_exceptions_while_lightning_has_put_the_callbacks_aside(
+    error: BaseException, raised: type[BaseException], state: str, finder: type[Callback], tmp_path: Path
+) -> None:
+    run = trainer(tmp_path, [finder(), HookTracer(tmp_path / "run")])
+    profiler = run.profiler
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(raised):
+        run.fit(FailingInLoop(error))
+    signal.signal(signal.SIGINT, before)  # Lightning ignores it after Ctrl-C
+    recorded = open_run(tmp_path / "run")
+    assert run.profiler is profiler
+    assert (recorded.state, recorded.info.exception) == (state, f"{type(error).__name__}: {error}".rstrip(": "))
+    trace = recorded.trace()
+    assert trace.open_rows == ()
+    assert "on_fit_start" in [trace.actions[trace.action[row]].hook for row in (trace.status == 1).nonzero()[0]]
+
+
+def test_exception_while_an_exception_is_told(tmp_path: Path) -> None:
+    class Worse(Callback):
+        def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+            raise LookupError
+
+    run = trainer(tmp_path, [Raising(RuntimeError("first")), Worse(), HookTracer(tmp_path / "run")])
+    profiler = run.profiler
+    with pytest.raises(LookupError):
+        run.fit(Plain())
+    recorded = open_run(tmp_path / "run")
+    assert run.profiler is profiler
+    assert (recorded.state, recorded.info.exception) == ("failed", "RuntimeError: first")
+    assert recorded.trace().open_rows == ()
+
+
 def test_a_run_after_a_failed_one(tmp_path: Path) -> None:
     raising = Raising(RuntimeError())
     run = trainer(tmp_path, [raising, HookTracer(tmp_path / "run")])
@@ -88,6 +136,7 @@ def test_span_that_lightning_leaks_is_closed(tmp_path: Path) -> None:
         "run_training_batch",
         "training_step",
         "optimizer_step",
+        "step",
         "on_before_optimizer_step",
     ]
 

@@ -14,6 +14,13 @@ from tests.record.models import Manual, Mixed, Plain, TwoLoaders, trainer
 from tracer import HookTracer, Trace, open_run
 from tracer.record.mixin import RECORDED
 
+SILENT = {("module", hook) for hook in RECORDED} | {
+    ("callback", "state_dict"),
+    ("callback", "load_state_dict"),
+    ("loop", "step"),
+}
+"""Kinds of owners and what is recorded of them although Lightning announces it to no profiler."""
+
 
 class Reference(Profiler):
     """Notes every action that Lightning announces, in order of completion."""
@@ -37,11 +44,12 @@ def _short(name: str) -> str:
 
 
 def _completed(trace: Trace) -> list[str]:
-    """Labels of the actions that Lightning dispatches, in order of completion."""
+    """Labels of the actions that Lightning announces, in order of completion."""
     ends = sorted((span_end(trace, row), -trace.depth[row], row) for row in range(len(trace)))
     actions = [trace.actions[trace.action[row]] for *_, row in ends]
-    dispatched = [action for action in actions if action.owner_kind != "module" or action.hook not in RECORDED]
-    return [f"{action.owner}.{action.hook}".lstrip(".") for action in dispatched]
+    others = [action for action in actions if action.owner != "HookTracer"]
+    announced = [action for action in others if (action.owner_kind, action.hook) not in SILENT]
+    return [f"{action.owner}.{action.hook}".lstrip(".") for action in announced]
 
 
 def span_end(trace: Trace, row: int) -> int:

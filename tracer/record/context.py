@@ -3,11 +3,15 @@
 Only a few actions move the loop, and only they pay for looking. What they look at are Lightning's own counters of
 progress, at moments when these say the truth.
 
-Fetching a batch and moving it to the device belong to that batch: the batch begins where its fetch does.
+A batch here is a turn of the loop. It begins with its fetch, so fetching a batch and moving it to the device belong to
+it. One case is not what it seems: without a known length Lightning fetches one batch ahead (loops/fetchers.py). Then
+the fetch in turn i brings batch i+1, and it is counted where it happens, in turn i; the first of all has no span.
+
+The step of a manual optimization can step several times: the global step is looked at anew where that begins.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from tracer.run.layout import FUNCTIONS, STAGES, TIME_BITS, Mark
@@ -40,6 +44,9 @@ _BETWEEN_BATCHES = (
     ),
 )
 _EVALUATION_FETCHES = ("val_next", "test_next", "predict_next")
+_EVALUATION_STARTS = tuple(f"on_{name}_batch_start" for name in _EVALUATIONS)
+_AHEAD = "_PrefetchDataFetcher"
+_ITERATING = "_DataLoaderIterDataFetcher"
 
 
 class Place:
@@ -56,9 +63,23 @@ class Place:
         look |= dict.fromkeys(_OUTSIDE_EPOCHS, self._outside_epochs)
         look |= dict.fromkeys(_IN_EPOCH, self._inside_epoch)
         look |= dict.fromkeys(_BETWEEN_BATCHES, self._between_batches)
-        look |= {"run_training_batch": self._train_batch, "lr_scheduler_step": self._back_from_validation}
-        self.before = look
-        self.after: dict[str, Callable[[], None]] = {"run_training_batch": self._step}
+        look |= {"run_training_batch": self._train_batch, "lr_scheduler_step": self._after_validation}
+        look |= dict.fromkeys(("optimizer_step", "manual_backward", "toggle_optimizer"), self._step)
+        self._before = look
+        self._before_iterating = dict.fromkeys(_EVALUATION_STARTS, self._fetch_evaluation)
+        self._before_iterating["on_train_batch_start"] = self._start_train_batch
+        self._after: dict[str, Callable[[], None]] = {"run_training_batch": self._step}
+        self._after |= dict.fromkeys(_EVALUATION_FETCHES, self._fetched_evaluation)
+
+    def before(self, hook: str) -> Callable[[], None] | None:
+        """What to look at right before an action of that hook, of which the first is about to be entered."""
+        if hook in self._before_iterating and self._hands_over_iterator():
+            return self._before_iterating[hook]
+        return self._before.get(hook)
+
+    def after(self, hook: str) -> Callable[[], None] | None:
+        """What to look at right after an action of that hook."""
+        return self._after.get(hook)
 
     def begin_call(self) -> None:
         """A trainer function begins: what was said of the one before no longer holds."""
@@ -102,10 +123,17 @@ class Place:
         self._say(Mark.STAGE, None if stage is None else STAGES.index(stage.value))
         return True
 
-    def _back_from_validation(self) -> None:
-        """Nothing tells that a validation within an epoch is over but what comes next: a fetch, or a scheduler."""
-        if self._stage():
-            self._between_batches()
+    def _back_from_validation(self) -> bool:
+        """Nothing tells that a validation within an epoch is over but what comes next; returns whether one was."""
+        if not self._stage():
+            return False
+        self._between_batches()
+        return True
+
+    def _after_validation(self) -> None:
+        """A scheduler that waits for what a validation says is stepped in the turn that the validation ended."""
+        if self._back_from_validation():
+            self._train_batch()
 
     def _step(self) -> None:
         trainer = self._trainer
@@ -115,20 +143,40 @@ class Place:
         self._say(Mark.BATCH, self._trainer.fit_loop.epoch_loop.batch_idx)
 
     def _fetch_train(self) -> None:
-        loop = self._trainer.fit_loop
-        if _hands_over_iterator(loop):
-            return  # the step fetches for itself, inside a batch that `run_training_batch` has named
+        if self._hands_over_iterator():
+            return  # the step fetches for itself, inside a batch that has been named
         self._back_from_validation()
-        self._say(Mark.BATCH, loop.epoch_loop.batch_progress.current.ready)
+        self._say(Mark.BATCH, self._trainer.fit_loop.epoch_loop.batch_progress.current.ready)
+
+    def _start_train_batch(self) -> None:
+        """Where the steps fetch for themselves a batch begins with its first hook."""
+        if self._hands_over_iterator():
+            self._back_from_validation()
+            self._train_batch()
 
     def _fetch_evaluation(self) -> None:
         loop = self._evaluation_loop()
-        if loop is None or _hands_over_iterator(loop):
+        if loop is None:
             return
         self._stage()
-        loader, batch = _position(loop.batch_progress.current.ready, loop.max_batches)
-        self._say(Mark.BATCH, batch)
-        self._say(Mark.LOADER, loader)
+        fetches_ahead = type(loop._data_fetcher).__name__ == _AHEAD and loop._data_fetcher.length is None
+        self._say_position(loop, *_fetched(loop) if fetches_ahead else _next(loop))
+
+    def _fetched_evaluation(self) -> None:
+        """A loader can have ended before its length: only now it is sure which one the batch came from."""
+        loop = self._evaluation_loop()
+        if loop is not None and (loop._data_fetcher.length is not None or self._hands_over_iterator()):
+            self._say_position(loop, *_fetched(loop))
+
+    def _say_position(self, loop: Any, loader: int, batch: int) -> None:
+        if batch >= 0:
+            self._say(Mark.BATCH, batch)
+            self._say(Mark.LOADER, loader if _is_sequential(loop) else None)
+
+    def _hands_over_iterator(self) -> bool:
+        """Whether the steps take a `dataloader_iter` and fetch for themselves (loops/fetchers.py)."""
+        loop = self._trainer.fit_loop if self._trainer.training else self._evaluation_loop()
+        return loop is not None and type(loop._data_fetcher).__name__ == _ITERATING
 
     def _evaluation_loop(self) -> Any:
         trainer = self._trainer
@@ -141,27 +189,42 @@ class Place:
     def _planned(self) -> int | None:
         trainer = self._trainer
         if trainer.training:
-            return _finite([trainer.num_training_batches])
+            return _finite(trainer.num_training_batches)
         loop = self._evaluation_loop()
-        return None if loop is None else _finite(loop.max_batches)
+        if loop is None or loop._combined_loader is None:
+            return None
+        if _is_sequential(loop):
+            return _finite(sum(loop.max_batches))
+        return None if loop._data_fetcher is None else _finite(loop._data_fetcher.length or math.inf)
 
 
-def _position(ready: int, limits: Iterable[float]) -> tuple[int, int]:
-    """Dataloader and index in it of the batch after `ready` ones, for loaders that are read one after another."""
-    loader = -1
-    for limit in limits:
-        loader += 1
-        if ready < limit:
-            break
-        ready -= int(limit)
-    return max(loader, 0), ready
+def _next(loop: Any) -> tuple[int, int]:
+    """Dataloader of the batch that is fetched next, and the batch's index in it."""
+    iterator = loop._combined_loader._iterator
+    loader, batch = _place(iterator)
+    if not _is_sequential(loop):
+        return loader, batch
+    limits = loop.max_batches
+    while loader + 1 < len(limits) and limits[loader] <= batch:
+        loader, batch = loader + 1, 0
+    return loader, batch
 
 
-def _finite(batches: float | Iterable[float]) -> int | None:
-    total = sum(batches) if isinstance(batches, Iterable) else batches
-    return int(total) if math.isfinite(total) and total > 0 else None
+def _fetched(loop: Any) -> tuple[int, int]:
+    """Dataloader of the batch that was fetched last, and the batch's index in it; -1 if that is not known."""
+    loader, batch = _place(loop._combined_loader._iterator)
+    return loader, batch - 1
 
 
-def _hands_over_iterator(loop: Any) -> bool:
-    """Whether the steps take a `dataloader_iter` and fetch for themselves (loops/fetchers.py)."""
-    return type(loop._data_fetcher).__name__ == "_DataLoaderIterDataFetcher"
+def _place(iterator: Any) -> tuple[int, int]:
+    return getattr(iterator, "_iterator_idx", 0), iterator._idx
+
+
+def _is_sequential(loop: Any) -> bool:
+    """Whether a batch comes from one of the loop's dataloaders, and not from all of them at once."""
+    loader = loop._combined_loader
+    return len(loader.flattened) == 1 or loader._mode == "sequential"
+
+
+def _finite(batches: float) -> int | None:
+    return int(batches) if math.isfinite(batches) and batches > 0 else None

@@ -11,13 +11,15 @@ import platform
 import re
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 from typing import Any
 
 from tracer import __version__
+from tracer.record.defined import definition
+from tracer.record.roster import describe_callbacks
 from tracer.run.layout import METRICS_FILE, SCHEMA, process_start_ticks
 
 _NAME = re.compile(r"\[(?P<kind>[A-Za-z_]\w*)\](?P<owner>.*?)\.?(?P<hook>[^.]*)", re.DOTALL)
@@ -27,10 +29,6 @@ _KINDS = {
     "LightningDataModule": "datamodule",
     "Strategy": "strategy",
 }
-_DEFAULTS = re.compile(
-    r"(lightning\.pytorch|pytorch_lightning)\.(core\..*|callbacks\.callback|strategies\.strategy)|torch\.nn\..*"
-)
-"""Modules whose functions are what a hook does when nobody overrides it."""
 
 
 @dataclass(frozen=True)
@@ -105,33 +103,18 @@ def _local(frame: FrameType | None, name: str) -> Any:
 
 def action_entry(number: int, owner: Owner, hook: str) -> dict[str, Any]:
     """The line of the list of actions: whose it is, whether it is overridden, where it is defined, what it is for."""
-    function, doc = _find(owner.target, hook)
+    found = None if owner.target is None else definition(owner.target, hook)
     return {
         "id": number,
         "owner_kind": owner.kind,
         "owner": owner.name,
         "instance": owner.instance,
         "hook": hook,
-        "overridden": None if function is None else not _DEFAULTS.fullmatch(function.__module__ or ""),
-        "defined_at": _place(function),
-        "doc": doc,
+        "overridden": None if found is None else found.overridden,
+        "defined_by": None if found is None else found.defined_by,
+        "defined_at": None if found is None else found.defined_at,
+        "doc": None if found is None else found.doc,
     }
-
-
-def _find(target: Any, hook: str) -> tuple[Any, str | None]:
-    """The function that runs for a hook, as its author wrote it, and the first line of the nearest docstring."""
-    found = [vars(cls)[hook] for cls in type(target).__mro__ if hook in vars(cls)] if target is not None else []
-    functions = [inspect.unwrap(entry) for entry in found if inspect.isfunction(entry)]
-    if not functions:
-        return None, None
-    doc = next((inspect.cleandoc(function.__doc__) for function in functions if function.__doc__), "")
-    return functions[0], doc.partition("\n")[0] or None
-
-
-def _place(function: Any) -> str | None:
-    if function is None:
-        return None
-    return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
 
 
 _ARGUMENTS: Mapping[str, Callable[[Any], Any]] = {
@@ -196,16 +179,7 @@ def describe_run(trainer: Any) -> dict[str, Any]:
             "hparams": {str(key): plain(value) for key, value in dict(getattr(model, "hparams", {})).items()},
             "parameters": _parameter_count(model),
         },
-        "callbacks": describe_callbacks(trainer.callbacks),
-    }
-
-
-def describe_callbacks(callbacks: Sequence[Any]) -> list[dict[str, Any]]:
-    """The callbacks in the order in which Lightning calls them."""
-    return [
-        {"class": type(callback).__name__, "state_key": str(callback.state_key), "origin": "trainer"}
-        for callback in callbacks
-    ]
+    } | describe_callbacks(trainer)
 
 
 def find_metrics(trainer: Any) -> str | None:

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from tracer.record.callback import HookTracer
-from tracer.record.session import is_disabled, seam_of
+from tracer.record.environment import is_disabled
+from tracer.record.session import seam_of
 
 RECORDED = (
     "backward",
@@ -33,7 +34,10 @@ RECORDED = (
 )
 """Methods of a LightningModule that are recorded beside the hooks that Lightning dispatches."""
 
-_MARKER = "_hooktrace_recorded"
+_OWN = "_hooktrace_own"
+"""Marks a recording function that stands where the class has a function of its own."""
+_BORROWED = "_hooktrace_borrowed"
+"""Marks one that stands on a class in front of a function which that class inherits."""
 
 
 class HookTracerMixin:
@@ -51,11 +55,26 @@ class HookTracerMixin:
 
 
 def _replace(cls: type, name: str, make: Callable[[Callable[..., Any], str], Callable[..., Any]]) -> None:
-    function = getattr(cls, name, None)
-    if callable(function) and (name in vars(cls) or not hasattr(function, _MARKER)):
-        wrapper = make(function, name)
-        setattr(wrapper, _MARKER, True)
-        setattr(cls, name, wrapper)
+    """Puts a recording function on `cls`, in front of whatever function the class would have without us.
+
+    One that a base class got from us for a function it only inherits is looked through: between that base and the
+    function's home there may now be a class with a function of its own.
+    """
+    homes = [base for base in cls.__mro__ if name in vars(base) and not hasattr(vars(base)[name], _BORROWED)]
+    if not homes or not callable(getattr(homes[0], name)):
+        return
+    function = vars(homes[0])[name] if homes[0] is cls else getattr(homes[0], name)
+    present = getattr(cls, name)
+    if homes[0] is not cls and ((hasattr(present, _OWN) and present is function) or _looks_at(present, function)):
+        return
+    wrapper = make(function, name)
+    setattr(wrapper, _OWN if homes[0] is cls else _BORROWED, True)
+    setattr(cls, name, wrapper)
+
+
+def _looks_at(present: Any, function: Any) -> bool:
+    """Whether `present` is a recording function of ours in front of `function`."""
+    return hasattr(present, _BORROWED) and present.__wrapped__ is function
 
 
 def _recorded(function: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -88,13 +107,11 @@ def _supplying(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         tracer = given or HookTracer()
         with tracer.recording(trainer, f"[LightningModule]{type(self).__name__}.{name}"):
             callbacks = function(self)
-        if given is not None:
-            return callbacks
         listed = list(callbacks) if isinstance(callbacks, Sequence) else [callbacks]
         if _tracer_in(listed) is not None:
-            tracer.detach()  # the user's own, with the user's settings, takes over
+            tracer.detach()  # the module's own takes over; Lightning drops others of its class
             return callbacks
-        return [*listed, tracer]
+        return callbacks if given is not None else [*listed, tracer]
 
     return call
 

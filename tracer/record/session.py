@@ -10,9 +10,8 @@ that can still be written, and lets the seam only pass on from the next batch. T
 import atexit
 import json
 import os
-import sys
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter_ns
@@ -22,27 +21,21 @@ from tracer.record.context import Place
 from tracer.record.describe import (
     Owner,
     action_entry,
-    describe_callbacks,
     describe_exception,
     describe_run,
     find_metrics,
 )
+from tracer.record.dispatch import leave_dispatch, watch_dispatch
+from tracer.record.environment import DIRECTORY_VARIABLE, warn
 from tracer.record.gate import Gate
+from tracer.record.optimizer import OptimizerSteps
+from tracer.record.roster import describe_callbacks
 from tracer.record.spans import Seam, SpanTable
 from tracer.record.writer import EventWriter
 from tracer.run.control import ControlPage
 from tracer.run.layout import RUN_FILE, actions_file, events_file, write_json
 
-DIRECTORY_VARIABLE = "HOOKTRACE_DIR"
-DISABLED_VARIABLE = "HOOKTRACE_DISABLED"
-
-OWN_EXCEPTION_HOOK = "[Callback]HookTracer.on_exception"
 _INTERRUPTS = ("KeyboardInterrupt", "SIGTERMException")
-
-
-def is_disabled() -> bool:
-    """Whether the user has switched recording off."""
-    return os.environ.get(DISABLED_VARIABLE, "") not in ("", "0")
 
 
 def seam_of(trainer: Any) -> Seam | None:
@@ -66,6 +59,7 @@ class Session:
         self.pid = os.getpid()
         self._dirpath = dirpath
         self._run_dir: Path | None = None
+        self._put_off: Callable[[], None] | None = None
         self._buffer: list[int] = []
         self._entries: list[str] = []
         self._info: dict[str, Any] = {"started_at": datetime.now(UTC).isoformat(), "base_ns": self.base_ns}
@@ -73,24 +67,36 @@ class Session:
         self._writer = EventWriter(self._buffer, self.base_ns, self._give_up)
         self._gate: Gate | None = None
         self._table = SpanTable(self, self._buffer.append)
+        self._steps = OptimizerSteps(trainer, self._table.span_of)
         self.seam: Seam | None = None
         self._failure: str | None = None
         self._calls: list[dict[str, Any]] = []
+        self._error: BaseException | None = None
 
     # -- what the spans ask for
 
     def before(self, hook: str) -> Callable[[], None] | None:
         """What runs right before an action of that hook is entered."""
-        look = self._place.before.get(hook)
-        if look is None:
+        look = self._look_before(hook)
+        due = {
+            "on_train_start": (self._steps.watch,),
+            "run_training_batch": (self._steps.watch, self._at_batch),
+        }.get(hook, ())
+        if hook.endswith("_next") and look is not None:
+            due = (self._at_batch,)
+        functions = due if look is None else (look, *due)
+        return self._guarded(*functions) if functions else None
+
+    def _look_before(self, hook: str) -> Callable[[], None] | None:
+        try:
+            return self._place.before(hook)
+        except Exception as error:
+            self._give_up(error)
             return None
-        if hook == "run_training_batch" or hook.endswith("_next"):
-            return self._guarded(look, self._at_batch)
-        return self._guarded(look)
 
     def after(self, hook: str) -> Callable[[], None] | None:
         """What runs right after an action of that hook was left."""
-        look = self._place.after.get(hook)
+        look = self._place.after(hook)
         if look is None:
             return None
         if hook == "run_training_batch":
@@ -123,6 +129,7 @@ class Session:
     def _at_batch(self) -> None:
         if self._failure is not None and self.seam is not None:
             self.seam.mute()
+            self._steps.leave()
         elif self._gate is not None:
             self._gate.at_batch()
 
@@ -133,19 +140,32 @@ class Session:
         if self._failure is not None or seam_of(self.trainer) is not None:
             return
         self._table.clear()
-        self.seam = Seam(self.trainer.profiler, self._table, self.open, self.finish)
+        self.seam = Seam(self.trainer.profiler, self._table, self.open, self.finish, self.failing)
         self.trainer.profiler = self.seam
-        self._guarded(self._place.begin_call)()
+        self._guarded(self._place.begin_call, lambda: watch_dispatch(self.trainer))()
 
     def open(self, log_dir: str | None) -> None:
-        """Makes the run directory (or goes on in it) and starts to write.
+        """Makes the run directory (or goes on in it) and starts to write; later if that would be noticed now.
 
         Args:
             log_dir: The trainer's log directory, the same on all ranks.
         """
-        self._guarded(lambda: self._open(log_dir))()
+        started_ns = self._now_ns()
+        self._put_off = self._guarded(lambda: self._open(log_dir, started_ns))
+        if self._run_dir is not None or not self._is_in_the_way():
+            self._open_at_last()
 
-    def _open(self, log_dir: str | None) -> None:
+    def _is_in_the_way(self) -> bool:
+        """Whether a directory of ours would make a CSVLogger warn that its own is not empty, when it opens it."""
+        loggers = [cls.__name__ for logger in self.trainer.loggers for cls in type(logger).__mro__]
+        return not (self._dirpath or os.environ.get(DIRECTORY_VARIABLE)) and "CSVLogger" in loggers
+
+    def _open_at_last(self) -> None:
+        if self._put_off is not None:
+            start, self._put_off = self._put_off, None
+            start()
+
+    def _open(self, log_dir: str | None, started_ns: int) -> None:
         if self._failure is not None or self._gate is not None:
             return
         if self._run_dir is None:
@@ -155,7 +175,7 @@ class Session:
         self._writer.start(self._run_dir, self._rank)
         atexit.register(self._writer.flush)
         self._gate = Gate(self.trainer, ControlPage(self._run_dir)) if self._rank == 0 else None
-        call = {"function": self.trainer.state.fn.value, "started_ns": self._now_ns(), "ended_ns": None}
+        call = {"function": self.trainer.state.fn.value, "started_ns": started_ns, "ended_ns": None}
         self._calls.append(call | {"state": "running"})
         self._info |= describe_run(self.trainer) | {"exception": None, "ended_at": None}
         self._save("running")
@@ -185,15 +205,16 @@ class Session:
 
         A tracer that came too late for the profiler's setup (a callback added by another one) begins here.
         """
-        if self._run_dir is None:
+        if self._run_dir is None and self._put_off is None:
             self.open(self.trainer.log_dir)  # a collective call, but `setup` is called on all ranks
+        self._open_at_last()
 
         def note() -> None:
             if self._run_dir is None or self._rank != 0:
                 return
             metrics = find_metrics(self.trainer)
             self._info["metrics"] = metrics and os.path.relpath(metrics, self._run_dir)
-            self._info["callbacks"] = describe_callbacks(self.trainer.callbacks)
+            self._info |= describe_callbacks(self.trainer)
             self._save("running")
 
         self._guarded(note)()
@@ -202,31 +223,24 @@ class Session:
         """A trainer function has ended normally."""
         self._end("stopped" if self._gate is not None and self._gate.stopped else "finished")
 
-    def fail(self, error: BaseException) -> None:
-        """A trainer function ends with an exception; other owners' `on_exception` may still follow."""
+    @contextmanager
+    def failing(self, error: BaseException) -> Iterator[None]:
+        """A trainer function ends with an exception: around owners' `on_exception`, of whom there may be none."""
+        self._guarded(lambda: self._fail(error))()
+        try:
+            yield
+        finally:
+            self._end(self._ending())
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = error
+        self._open_at_last()
         self._info["exception"] = describe_exception(error)
-        state = "interrupted" if type(error).__name__ in _INTERRUPTS else "failed"
-        self._guarded(self._writer.flush, lambda: self._save(state), lambda: self._end_after_last_hook(state))()
+        self._writer.flush()
+        self._save(self._ending())
 
-    def _end_after_last_hook(self, state: str) -> None:
-        last = self._last_exception_hook()
-        if self._failure is not None:
-            self._end(state)
-        elif last is None:
-            # We are inside our own `on_exception`: its leave would come after the end.
-            self._table[OWN_EXCEPTION_HOOK].__exit__(None, None, None)
-            self._end(state)
-        elif self.seam is not None:
-            self._table[last] = _Closing(self._table[last], lambda: self._end(state))
-
-    def _last_exception_hook(self) -> str | None:
-        """Name of the action that Lightning runs last after an exception (call.py:76-83); None if it is ours."""
-        trainer = self.trainer
-        if trainer.datamodule is not None:
-            return f"[LightningDataModule]{type(trainer.datamodule).__name__}.on_exception"
-        names = [callback.state_key for callback in trainer.callbacks if callable(callback.on_exception)]
-        last = f"[Callback]{names[-1]}.on_exception"
-        return None if last == OWN_EXCEPTION_HOOK or names.count(names[-1]) > 1 else last
+    def _ending(self) -> str:
+        return "interrupted" if type(self._error).__name__ in _INTERRUPTS else "failed"
 
     def _end(self, state: str) -> None:
         self.detach()
@@ -246,9 +260,13 @@ class Session:
         self._save("stopped" if state == "finished" and trained[-1:] == ["stopped"] else state)
 
     def detach(self) -> None:
-        if self.seam is not None and self.trainer.profiler is self.seam:
+        """Leaves the trainer, and everything else, as it was."""
+        if self.seam is None:
+            return
+        if self.trainer.profiler is self.seam:
             self.trainer.profiler = self.seam.original
         self.seam = None
+        self._guarded(self._steps.leave, lambda: leave_dispatch(self.trainer))()
 
     # -- files and faults
 
@@ -268,31 +286,8 @@ class Session:
             return
         self._writer.give_up()
         self._failure = f"recording stopped: {describe_exception(error)}"
-        _warn(f"hooktrace: {self._failure}. Training goes on, unrecorded from here.")
+        warn(f"hooktrace: {self._failure}. Training goes on, unrecorded from here.")
         try:
             self._save(str(self._info.get("state", "running")))
         except (OSError, ValueError):
             return  # run.json cannot be written either; the warning has said why
-
-
-class _Closing:
-    """The last span of a recording: leaving it ends the recording."""
-
-    def __init__(self, span: Any, close: Callable[[], None]) -> None:
-        self._span = span
-        self._close = close
-
-    def __enter__(self) -> None:
-        self._span.__enter__()
-
-    def __exit__(self, *exc_info: Any) -> None:
-        self._span.__exit__(*exc_info)
-        self._close()
-
-
-def _warn(message: str) -> None:
-    """Warns once, and never raises, not even under `-W error`."""
-    try:
-        warnings.warn(message, RuntimeWarning, stacklevel=2)
-    except RuntimeWarning:
-        sys.stderr.write(message + "\n")

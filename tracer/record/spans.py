@@ -22,6 +22,7 @@ Span = AbstractContextManager[None]
 
 ERROR_RECORD = int(Mark.ERROR) << TIME_BITS
 _OVERFLOW = MAX_ACTIONS - 1
+_OWN = "[Callback]HookTracer."
 
 
 class Listener(Protocol):
@@ -52,12 +53,13 @@ class SpanTable(dict[str, Span]):
 
     def __missing__(self, name: str) -> Span:
         owner, hook, ambiguous = owner_of(name, sys._getframe(1), self._listener.trainer)
-        span = self._span(owner, hook)
+        span = self.span_of(owner, hook)
         if not ambiguous:
             self[name] = span
         return span
 
-    def _span(self, owner: Owner, hook: str) -> Span:
+    def span_of(self, owner: Owner, hook: str) -> Span:
+        """The span of an action, by whose it is; the same every time."""
         key = (owner.kind, owner.name, owner.instance, hook)
         number = self._numbers.get(key)
         if number is None:
@@ -152,6 +154,7 @@ class Seam:
         table: SpanTable,
         on_setup: Callable[[str | None], None],
         on_describe: Callable[[], None],
+        failing: Callable[[BaseException], AbstractContextManager[None]],
     ) -> None:
         """Makes the stand-in.
 
@@ -160,6 +163,7 @@ class Seam:
             table: The spans.
             on_setup: Called with the log directory when Lightning has determined it, on every rank.
             on_describe: Called when a trainer function has ended normally.
+            failing: What to do around Lightning's telling that a trainer function ends with an exception.
         """
         self.original = original
         self.table = table
@@ -167,6 +171,7 @@ class Seam:
         """Which methods of which modules are being recorded now; see `mixin`."""
         self._on_setup = on_setup
         self._on_describe = on_describe
+        self.failing = failing
         self._muted = False
         self._passes_on = type(original).__name__ != "PassThroughProfiler"
         self.profile: Callable[[str], Span] = self._profile_both if self._passes_on else table.__getitem__
@@ -179,6 +184,10 @@ class Seam:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.original, name)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy of the trainer, or a pickled one, has the profiler that it would have."""
+        return _itself, (self.original,)
+
     @property
     def _lightning_module(self) -> Any:
         return self.original._lightning_module
@@ -188,6 +197,8 @@ class Seam:
         self.original._lightning_module = module
 
     def _profile_both(self, name: str) -> Span:
+        if name.startswith(_OWN):
+            return self.table[name]  # without us there would be no such line in its report
         return _Both(self.table[name], self.original.profile(name))
 
     def mute(self) -> None:
@@ -220,6 +231,10 @@ class Seam:
             self.original.describe()
         finally:
             self._on_describe()
+
+
+def _itself(profiler: Any) -> Any:
+    return profiler
 
 
 class _Both:

@@ -44,6 +44,7 @@ class Action:
         overridden: Whether the owner's class brings its own; None where that was not found out.
         defined_at: `file:line` of the function that runs.
         doc: First line of the hook's docstring.
+        defined_by: Name of the class that brings the function that runs; None if no class does, or it is not known.
     """
 
     id: int
@@ -54,6 +55,7 @@ class Action:
     overridden: bool | None = None
     defined_at: str | None = None
     doc: str | None = None
+    defined_by: str | None = None
 
     @property
     def label(self) -> str:
@@ -168,6 +170,7 @@ def _action(number: int, entry: Mapping[str, Any]) -> Action:
         hook=_encodable(str(entry.get("hook") or f"action-{number}")),
         overridden=overridden if isinstance(overridden, bool) else None,
         defined_at=_optional_text(entry.get("defined_at")),
+        defined_by=_optional_text(entry.get("defined_by")),
         doc=_optional_text(entry.get("doc")),
     )
 

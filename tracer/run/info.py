@@ -13,6 +13,8 @@ from typing import Any
 from tracer.errors import NotARunError, NotFoundError, SchemaError
 from tracer.run.layout import RUN_FILE, SCHEMA, STATES
 
+ORIGINS = ("trainer", "default", "model", "entry point", "tracer")
+
 
 @dataclass(frozen=True)
 class CallbackInfo:
@@ -20,8 +22,15 @@ class CallbackInfo:
 
     name: str
     state_key: str
-    origin: str
-    """Where it came from: "trainer" (given or default) or "model" (`configure_callbacks`)."""
+    origin: str | None
+    """Where it came from: "trainer" (given by the user), "default", "model" (`configure_callbacks`), "entry point" or
+    "tracer"; None if that is not known."""
+    instance: int = 0
+    """0, 1, ... among the callbacks of its class."""
+    given: int | None = None
+    """Its index in the list that the user gave; None if it was not in there, or that is not known."""
+    reason: str | None = None
+    """Why it stands where it stands, in words."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,8 @@ class RunInfo:
     hparams: Mapping[str, Any]
     parameters: int | None
     callbacks: tuple[CallbackInfo, ...]
+    callbacks_given: tuple[str, ...] | None
+    """Classes of the callbacks that the user gave to the trainer, in the user's order; None if that is not known."""
     calls: tuple[CallInfo, ...]
     state: str
     exception: str | None
@@ -104,6 +115,7 @@ def _parse(content: object, path: Path) -> RunInfo:
         hparams=_mapping(model.get("hparams")),
         parameters=_number(model.get("parameters")),
         callbacks=tuple(_callback(_mapping(entry)) for entry in _list(content.get("callbacks"))),
+        callbacks_given=_names(content.get("callbacks_given")),
         calls=tuple(_call(_mapping(entry)) for entry in _list(content.get("calls"))),
         state=state if (state := content.get("state")) in STATES else "running",
         exception=_text(content.get("exception")),
@@ -116,7 +128,10 @@ def _callback(entry: Mapping[str, Any]) -> CallbackInfo:
     return CallbackInfo(
         name=_text(entry.get("class")) or "",
         state_key=_text(entry.get("state_key")) or "",
-        origin=_text(entry.get("origin")) or "",
+        origin=origin if (origin := entry.get("origin")) in ORIGINS else None,
+        instance=_count(entry.get("instance")) or 0,
+        given=_count(entry.get("given")),
+        reason=_text(entry.get("reason")),
     )
 
 
@@ -139,6 +154,15 @@ def _list(value: object) -> list[Any]:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _names(value: object) -> tuple[str, ...] | None:
+    return tuple(value) if isinstance(value, list) and all(isinstance(name, str) for name in value) else None
+
+
+def _count(value: object) -> int | None:
+    number = _number(value)
+    return number if number is not None and number >= 0 else None
 
 
 def _number(value: object) -> int | None:
