@@ -50,6 +50,7 @@ class Verb:
 
 VERBS: dict[str, Verb] = {
     "train": Verb("record", "train the demo ConvNet and watch its hooks live"),
+    "run": Verb("record", "record a Lightning program of your own, unchanged"),
     "watch": Verb("look", "attach the live screen to a run that is being written"),
     "replay": Verb("look", "the same screen under a clock: play, pause, seek by time, batch or hook"),
     "plot": Verb("look", "the loss curves as one HTML page"),
@@ -74,7 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; those of the process if left out.
 
     Returns:
-        The exit code: 0 done, 1 an error that was named in one line, 2 wrong usage; `train` returns its program's.
+        The exit code: 0 done, 1 an error that was named in one line, 2 wrong usage; `train` and `run`
+        return their program's.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -1,25 +1,18 @@
 """`hooktrace train` from start to end: a real training in a process of its own, with lines and with the screen."""
 
 import json
-import os
-import pty
 import re
-import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from fcntl import ioctl
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from tests.cli.commands import AS_IN_A_TERMINAL, ENVIRONMENT, hooktrace
+from tests.cli.terminal import Terminal
 from tracer.run import open_run
 
 TINY = ("--data", "synthetic", "--train_size", "64", "--model.batch_size", "16", "--trainer.log_every_n_steps", "1")
@@ -30,17 +23,6 @@ _LIMIT_S = 120
 def only_run() -> Path:
     (path,) = Path("runs").iterdir()
     return path
-
-
-@pytest.fixture(autouse=True)
-def _no_training_left(tmp_path: Path) -> Iterator[None]:
-    """Ends what still trains into the directory of the test, however the test went."""
-    yield
-    mark = f"HOOKTRACE_DIR={tmp_path}".encode()
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if any(value.startswith(mark) for value in (process / "environ").read_bytes().split(b"\0")):
-                os.kill(int(process.name), signal.SIGKILL)
 
 
 def test_a_training_with_lines_leaves_a_complete_run() -> None:
@@ -108,55 +90,6 @@ def test_a_hangup_leaves_the_training_running() -> None:
 
         assert process.returncode == -signal.SIGHUP
         assert open_run(only_run()).state == "running"
-
-
-class Terminal:
-    """`hooktrace` in a pseudo-terminal of 120x40."""
-
-    def __init__(self, *arguments: str) -> None:
-        self._ours, theirs = pty.openpty()
-        ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tracer", *arguments],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-            env={name: value for name, value in ENVIRONMENT.items() if name != "NO_COLOR"} | {"TERM": "xterm-256color"},
-        )
-        os.close(theirs)
-        self.output = ""
-
-    def press(self, keys: str) -> None:
-        os.write(self._ours, keys.encode())
-
-    def wait_for(self, words: str) -> None:
-        """Reads until `words` were written, wherever on the screen."""
-        deadline = time.monotonic() + _LIMIT_S
-        seen = len(self.output)
-        while words not in plain(self.output[seen:]):
-            if not self._read(deadline):
-                raise AssertionError(f"{words!r} never came; at the end: {plain(self.output)[-2000:]!r}")
-
-    def wait_for_end(self) -> int:
-        deadline = time.monotonic() + _LIMIT_S
-        while self._read(deadline):
-            pass
-        os.close(self._ours)
-        return self.process.wait(timeout=_LIMIT_S)
-
-    def _read(self, deadline: float) -> bool:
-        ready, _, _ = select.select([self._ours], [], [], max(0.0, deadline - time.monotonic()))
-        try:
-            data = os.read(self._ours, 65536) if ready else b""
-        except OSError:  # the other end is closed
-            data = b""
-        self.output += data.decode(errors="replace")
-        return bool(data)
-
-
-def plain(text: str) -> str:
-    return re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", text)
 
 
 def test_the_screen_from_start_to_quit_and_back() -> None:

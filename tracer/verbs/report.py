@@ -37,7 +37,7 @@ def report_end(run_dir: Path, code: int) -> None:
     except HooktraceError:
         _report_no_start(run_dir, code)
         return
-    if code:
+    if code and run.state != "interrupted":  # who interrupts knows why it ended
         _report_failure(run, code)
     _report_run(run)
 

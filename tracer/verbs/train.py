@@ -1,36 +1,20 @@
-"""`hooktrace train`: the demo trains in a process of its own, and the screen shows it.
+"""`hooktrace train`: the demo trains in a process of its own, and the screen shows it."""
 
-What happens to this process does not happen to the training. A closed terminal (SIGHUP) leaves it running, to be found
-again with `hooktrace watch`. Ctrl-C asks first on the screen and is passed on without one. SIGTERM is passed on, so
-that stopping this command from outside stops what it started.
-"""
-
-import argparse
 import importlib.util
-import os
-import re
 import shutil
-import signal
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
-from itertools import count, zip_longest
+from itertools import zip_longest
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING
 
 from demo_model.named_configs import find_config, lesson, named_configs
-from tracer.errors import HooktraceError, MissingExtraError, UsageError
+from tracer.errors import MissingExtraError, UsageError
 from tracer.run.layout import OUTPUT_FILE
 from tracer.verbs.arguments import RUNS_DIR, VerbParser, add_runs_dir
-from tracer.verbs.terminal import has_terminal
-
-if TYPE_CHECKING:
-    from tracer.verbs.child import ChildProcess
+from tracer.verbs.launch import RUN_NAME, launch, new_run_directory, refuse_if_off
 
 _NEEDED = ("lightning", "torch", "torchvision", "jsonargparse", "numpy", "textual", "textual_plot")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DEFAULT_NAME = "convnet"
 
 
@@ -67,7 +51,8 @@ def run(parser: VerbParser, arguments: Sequence[str]) -> int:
     _check(passed_on, config)
     name = _name_after(config) if args.name is None else args.name
     run_dir = new_run_directory(args.runs_dir or RUNS_DIR, name, datetime.now())
-    return _train(args, run_dir, passed_on)
+    program = ["-m", "demo_model", "all", *passed_on, "--trainer.default_root_dir", str(run_dir.resolve())]
+    return launch(program, run_dir, args.no_tui, _report)
 
 
 def _check(passed_on: Sequence[str], config: str | None) -> None:
@@ -81,8 +66,7 @@ def _check(passed_on: Sequence[str], config: str | None) -> None:
             raise MissingExtraError(
                 f"training the demo needs {name}, which is not installed: pip install 'hooktrace[all]'"
             )
-    if os.environ.get("HOOKTRACE_DISABLED", "0") not in ("", "0"):
-        raise UsageError("HOOKTRACE_DISABLED switches recording off, so there would be nothing to see: unset it")
+    refuse_if_off()
     if config is not None and find_config(config) is None:
         known = ", ".join(named_configs())
         raise UsageError(f"no configuration {config!r}: it is neither a file nor one of {known}")
@@ -101,80 +85,14 @@ def _config_of(passed_on: Sequence[str]) -> str | None:
 
 def _name_after(config: str | None) -> str:
     stem = Path(config or "").stem
-    return stem if _NAME.fullmatch(stem) else _DEFAULT_NAME
+    return stem if RUN_NAME.fullmatch(stem) else _DEFAULT_NAME
 
 
-def new_run_directory(runs_dir: Path, name: str, now: datetime) -> Path:
-    """Makes a directory `<time>-<name>`, with a number behind it if runs were started in the same second.
+def _report(run_dir: Path, code: int) -> None:
+    from tracer.verbs.report import report_end
 
-    Raises:
-        UsageError: the name is no plain name.
-        HooktraceError: the directory cannot be made.
-    """
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no name for a run: use letters, digits, '.', '_' and '-', at most 64 of them")
-    for number in count(1):
-        path = runs_dir / f"{now:%Y%m%d-%H%M%S}-{name}{f'-{number}' if number > 1 else ''}"
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError as error:
-            if not path.is_dir():
-                raise HooktraceError(f"cannot make {path}: {error.strerror}") from error
-        except OSError as error:
-            raise HooktraceError(f"cannot make {path}: {error.strerror}") from error
-        else:
-            return path
-    raise AssertionError("count() ends")
-
-
-def _train(args: argparse.Namespace, run_dir: Path, passed_on: Sequence[str]) -> int:
-    from tracer.verbs.child import ChildProcess
-    from tracer.verbs.report import report_end, report_left
-
-    program = ["-m", "demo_model", "all", *passed_on, "--trainer.default_root_dir", str(run_dir.resolve())]
-    show = _lines if args.no_tui or not has_terminal() else _screen
-    try:
-        child = ChildProcess(program, run_dir, os.environ)
-    except OSError as error:
-        raise HooktraceError(f"cannot start the training in {run_dir}: {error.strerror}") from error
-    result = show(run_dir, child)
-    if result == "terminated" or child.poll() is not None:
-        code = child.wait()
-        report_end(run_dir, code)
-        _remove_unused(run_dir, code)
-        return code
-    report_left(run_dir, child.pid)
-    return 0 if result == "detached" else 1
-
-
-def _lines(run_dir: Path, child: "ChildProcess") -> str:
-    from tracer.verbs.follow import follow
-
-    print(f"training in {run_dir}", flush=True)
-    with _passing_on_terminate(child, lambda: print("SIGTERM is passed on to the training", flush=True)):
-        follow(run_dir, child)
-    return "ended"
-
-
-def _screen(run_dir: Path, child: "ChildProcess") -> str | None:
-    from tui.app import SessionApp
-
-    app = SessionApp(run_dir, child=child)
-    with _passing_on_terminate(child, lambda: app.exit("terminated")):
-        return app.run()
-
-
-@contextmanager
-def _passing_on_terminate(child: "ChildProcess", then: Callable[[], None]) -> Iterator[None]:
-    def terminate(number: int, frame: FrameType | None) -> None:
-        child.terminate()
-        then()
-
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    report_end(run_dir, code)
+    _remove_unused(run_dir, code)
 
 
 def _remove_unused(run_dir: Path, code: int) -> None:
