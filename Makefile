@@ -7,16 +7,25 @@ BIN := $(VENV)/bin
 ARGS ?=
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help train test check soak bench clean
+.PHONY: help train test test-oldest check soak bench clean
 
 help:  ## show this
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 train: $(VENV)/.all  ## train the MNIST ConvNet with its hooks live on screen; ARGS="..." is passed on
 	@$(BIN)/hooktrace train $(ARGS)
 
 test: $(VENV)/.test  ## run the whole test suite; ARGS="..." goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
+
+# The oldest Lightning that pyproject.toml allows, in an environment that borrows everything else from $(VENV).
+OLDEST := .venv-oldest
+OLDEST_LIGHTNING := 2.5.0
+RECORDER_TESTS := $(addprefix tests/record/test_,attach.py complete.py endings.py optimizer.py order.py states.py)
+
+test-oldest: $(OLDEST)/.test  ## run the recorder's tests on the oldest Lightning that is supported
+	@$(OLDEST)/bin/python -c 'import lightning; assert lightning.__version__ == "$(OLDEST_LIGHTNING)"'
+	@$(OLDEST)/bin/python -m pytest $(RECORDER_TESTS) $(ARGS)
 
 check: $(VENV)/.test  ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
@@ -33,7 +42,7 @@ bench: $(VENV)/.test  ## print the figures of benchmarks/
 	@$(BIN)/python -m benchmarks.reading
 
 clean:  ## remove the virtual environment and what tools leave behind
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -49,3 +58,13 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing hooktrace, what it needs and the tools for its tests (PyTorch is several GB; once only) ..."
 	$(INSTALL) --editable '.[test]'
 	@touch $@ $(VENV)/.all
+
+SITE := import sysconfig; print(sysconfig.get_path("purelib"))
+
+$(OLDEST)/.test: $(VENV)/.test
+	$(BIN)/python -m venv --clear $(OLDEST)
+	echo "import site; site.addsitedir('$$($(BIN)/python -c '$(SITE)')')" \
+		> "$$($(OLDEST)/bin/python -c '$(SITE)')/borrowed.pth"
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-installed \
+		lightning==$(OLDEST_LIGHTNING) pytorch-lightning==$(OLDEST_LIGHTNING)
+	@touch $@
