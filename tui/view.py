@@ -180,5 +180,5 @@ def hook_cells(action: Action, width: int, role: str = "") -> Line:
     owner = f"{action.owner}#{action.instance}" if action.instance else action.owner
     hook = fit(action.hook, min(len(action.hook), width - 2))
     rest = width - 2 - len(hook)
-    tail = fit(f" {owner}", rest) if rest > 4 else " " * max(0, rest)
+    tail = fit(f" {owner}", rest) if rest > 4 or len(owner) < rest else " " * max(0, rest)
     return ((f"{letter} ", action.owner_kind), (hook, role), (tail, "faint"))
