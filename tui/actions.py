@@ -6,7 +6,7 @@ can give it another key.
 
 from typing import Final, Literal, NamedTuple
 
-Where = Literal["session", "replay", "loop"]
+Where = Literal["session", "transport", "rows"]
 
 
 class Action(NamedTuple):
@@ -18,7 +18,7 @@ class Action(NamedTuple):
         display: the keys as people write them.
         label: in the footer: one or two words.
         tooltip: in the help: one sentence.
-        where: the whole screen, only replay, or while a pane of rows has the focus.
+        where: a key of `HEADINGS`: the whole screen, while there is a clock to move, while a kind of pane has the keys.
         footer: 1 for a key that the footer always shows, 2 if there is room, 0 for none.
     """
 
@@ -38,25 +38,29 @@ ACTIONS: Final = (
         "space",
         "play/pause",
         "Play or pause; at the end, play again from the start.",
-        "replay",
-        True,
+        "transport",
+        1,
     ),
-    Action("slower", "left_square_bracket", "[", "slower", "Replay slower, down to 0.1x.", "replay", 2),
-    Action("faster", "right_square_bracket", "]", "faster", "Replay faster, up to 1000x.", "replay", 2),
-    Action("back", "left", "←", "-1 s", "Go back one second of the run.", "replay"),
-    Action("forward", "right", "→", "+1 s", "Go on one second of the run.", "replay"),
-    Action("back_far", "shift+left", "shift+←", "-10 s", "Go back ten seconds of the run.", "replay"),
-    Action("forward_far", "shift+right", "shift+→", "+10 s", "Go on ten seconds of the run.", "replay"),
-    Action("batch_before", "comma", ",", "batch", "Go to the start of the batch before.", "replay"),
-    Action("batch_after", "full_stop", ".", "batch", "Go to the start of the next batch.", "replay", 2),
-    Action("epoch_before", "left_parenthesis", "(", "epoch", "Go to the start of the epoch before.", "replay"),
-    Action("epoch_after", "right_parenthesis", ")", "epoch", "Go to the start of the next epoch.", "replay", 2),
-    Action("hook_after", "n", "n", "hook", "Go to the next call of the selected hook.", "replay", 2),
-    Action("hook_before", "N", "N", "hook", "Go to the call of the selected hook before this one.", "replay"),
-    Action("first", "g", "g", "first", "Go to the start of the run.", "replay"),
-    Action("last", "G", "G", "last", "Go to the end of the run.", "replay"),
-    Action("goto", "colon", ":", "go to", "Go to a time, an epoch, a batch or a hook that you type.", "replay", 1),
-    Action("view", "v", "v", "view", "Show the loop, the last batch as a waterfall, or both.", footer=1),
+    Action("slower", "left_square_bracket", "[", "slower", "Replay slower, down to 0.1x.", "transport", 2),
+    Action("faster", "right_square_bracket", "]", "faster", "Replay faster, up to 1000x.", "transport", 2),
+    Action("back", "left", "←", "-1 s", "Go back one second of the run.", "transport"),
+    Action("forward", "right", "→", "+1 s", "Go on one second of the run.", "transport"),
+    Action("back_far", "shift+left", "shift+←", "-10 s", "Go back ten seconds of the run.", "transport"),
+    Action("forward_far", "shift+right", "shift+→", "+10 s", "Go on ten seconds of the run.", "transport"),
+    Action("batch_before", "comma", ",", "batch", "Go to the start of the batch before.", "transport"),
+    Action("batch_after", "full_stop", ".", "batch", "Go to the start of the next batch.", "transport", 2),
+    Action("epoch_before", "left_parenthesis", "(", "epoch", "Go to the start of the epoch before.", "transport"),
+    Action("epoch_after", "right_parenthesis", ")", "epoch", "Go to the start of the next epoch.", "transport", 2),
+    Action(
+        "hook_after", "right_curly_bracket", "}", "hook", "Go to the next call of the selected hook.", "transport", 2
+    ),
+    Action(
+        "hook_before", "left_curly_bracket", "{", "hook", "Go to the call of the selected hook before.", "transport"
+    ),
+    Action("first", "home", "home", "first", "Go to the start of the run.", "transport"),
+    Action("last", "end", "end", "last", "Go to the end of the run.", "transport"),
+    Action("goto", "colon", ":", "go to", "Go to a time, an epoch, a batch or a hook that you type.", "transport", 1),
+    Action("view", "v", "v", "view", "Show the timeline as a loop or as a waterfall.", footer=1),
     Action("follow", "f", "f", "follow", "Keep the open hook in sight again.", footer=2),
     Action("output", "o", "o", "output", "Show the program's own output, or the slowest hooks.", footer=2),
     Action("metric", "m", "m", "metric", "Plot the next metric of metrics.csv.", footer=2),
@@ -68,22 +72,22 @@ ACTIONS: Final = (
     Action(
         "leave", "q,ctrl+c,ctrl+q", "q", "quit", "Quit; while it trains, ask what to do with the training.", footer=1
     ),
-    Action("cursor_up", "up,k", "↑ k", "up", "Select the row above.", "loop"),
-    Action("cursor_down", "down,j", "↓ j", "down", "Select the row below.", "loop"),
-    Action("page_up", "pageup", "pgup", "page up", "A page of rows up.", "loop"),
-    Action("page_down", "pagedown", "pgdn", "page down", "A page of rows down.", "loop"),
-    Action("top", "home", "home", "top", "Select the first row.", "loop"),
-    Action("bottom", "end", "end", "bottom", "Select the last row.", "loop"),
-    Action("fold", "enter", "enter", "fold", "Hide or show what is inside the selected row.", "loop"),
-    Action("fold_all", "c", "c", "fold all", "Fold the loop down to its outline, unfold everything, or back.", "loop"),
+    Action("cursor_up", "up,k", "↑ k", "up", "Select the row above.", "rows"),
+    Action("cursor_down", "down,j", "↓ j", "down", "Select the row below.", "rows"),
+    Action("page_up", "pageup", "pgup", "page up", "A page of rows up.", "rows"),
+    Action("page_down", "pagedown", "pgdn", "page down", "A page of rows down.", "rows"),
+    Action("top", "g", "g", "top", "Select the first row.", "rows"),
+    Action("bottom", "G", "G", "bottom", "Select the last row.", "rows"),
+    Action("fold", "enter", "enter", "fold", "Hide or show what is inside the selected row.", "rows"),
+    Action("fold_all", "z", "z", "fold all", "Fold the loop down to its outline, unfold everything, or back.", "rows"),
 )
 
 _OF_THE_APP: Final = frozenset({"leave", "help", "picture", "goto"})
 
 HEADINGS: Final[dict[Where, str]] = {
-    "replay": "Replay",
+    "transport": "Replay",
     "session": "Screen",
-    "loop": "In a pane of rows",
+    "rows": "In a pane of rows",
 }
 
 
@@ -94,6 +98,6 @@ def actions_for(*where: Where) -> tuple[Action, ...]:
 
 def binding_action(action: Action) -> str:
     """What Textual runs for an action: a method of the app, of the session screen or of a pane."""
-    if action.where == "replay" and action.id != "goto":
-        return f"app.replay('{action.id}')"
+    if action.where == "transport" and action.id != "goto":
+        return f"app.transport('{action.id}')"
     return f"app.{action.id}" if action.id in _OF_THE_APP else action.id

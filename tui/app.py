@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -116,6 +117,7 @@ class SessionApp(App[str]):
         self._session_screen = SessionScreen(plain_text(run_dir.resolve().name), mode)
         self._frame = Frame()
         self._polling = False
+        self._asked_early = asyncio.Event()
         self._asked: str | None = None
 
     def _open_replay(self, speed: float, start: str | None, clock: Callable[[], float]) -> ReplayFeed:
@@ -143,8 +145,10 @@ class SessionApp(App[str]):
 
     async def _tick_on(self, tick_s: float) -> None:
         while True:
+            self._asked_early.clear()
             await self.tick()
-            await asyncio.sleep(tick_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._asked_early.wait(), tick_s)
 
     async def tick(self) -> None:
         """Polls once, in a thread, and posts what came of it. Does nothing while a poll is under way."""
@@ -172,6 +176,12 @@ class SessionApp(App[str]):
                 "the training refused to stop: with several ranks it must be stopped where it runs", severity="warning"
             )
         self._show(message.frame)
+
+    async def on_session_screen_wished(self, message: SessionScreen.Wished) -> None:
+        """The user looks at something else: the answer must not wait for the next poll."""
+        self._session.wish = message.wish
+        if self._tick_s is not None:
+            self._asked_early.set()
 
     def on_session_app_failed(self, message: Failed) -> None:
         """Says what went wrong; what was shown stays."""
@@ -233,15 +243,16 @@ class SessionApp(App[str]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys of a replay do nothing, and are not shown, in a live session."""
-        return self._player is not None or action not in ("replay", "goto")
+        return self._player is not None or action not in ("transport", "goto")
 
-    def action_replay(self, operation: str) -> None:
+    def action_transport(self, operation: str) -> None:
         """Moves the clock of a replay."""
         if self._player is None:
             return
         reason = self._player.do(operation, self._session_screen.selected_action)
         if reason:
             self.notify(plain_text(reason), markup=False)
+        self._asked_early.set()
         self._show(self._frame)
 
     def action_goto(self) -> None:
@@ -264,7 +275,7 @@ class SessionApp(App[str]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The table of actions, for the command palette; and the themes."""
-        for action in actions_for("replay", "session") if self._player else actions_for("session"):
+        for action in actions_for("transport", "session") if self._player else actions_for("session"):
             title = action.tooltip.partition(";")[0].rstrip(".")
             run = partial(self._session_screen.run_action, binding_action(action))
             yield SystemCommand(title, f"key {action.display}", run)

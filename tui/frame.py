@@ -1,7 +1,7 @@
 """Everything that the screen shows at one moment, worked out off the event loop.
 
-`Session.poll` runs in a thread and returns one frozen `Frame`; the widgets only paint it. Nothing in a frame is shared
-with what the next poll writes to.
+`Session.poll` runs in a thread and returns one frozen `Frame`; the widgets only paint it. Of all that is in a frame
+only `trace` shares memory with what the next poll writes to: its columns are views, for panes that read a few rows.
 """
 
 from dataclasses import dataclass, field, replace
@@ -13,11 +13,13 @@ from tracer.analyze.stats import LiveHookStat, LiveStats
 from tracer.run.info import RunInfo
 from tracer.run.layout import OUTPUT_FILE
 from tracer.run.metrics import Metrics
+from tracer.run.trace import Trace
 from tui.feed import STARTING, Feed, Moment
 from tui.output import OutputTail
 from tui.progress import Progress, progress_of
 from tui.view import LoopView, loop_view
 from tui.waterfall import BatchSpans, last_batch
+from tui.wish import Wish
 
 TOP_HOOKS: Final = 20
 _SLOW_EVERY: Final = 4
@@ -32,6 +34,8 @@ class Frame:
 
     Attributes:
         state: as in `tui.feed.Moment`.
+        trace: the spans so far; None while starting.
+        wish: what was asked for when this frame was worked out.
         open_hook: name of the innermost open span; None if none is open.
         quiet_ns: how long nothing has been entered or left.
         gap: what is missing of the recording, in words.
@@ -45,6 +49,8 @@ class Frame:
     info: RunInfo | None = None
     now_ns: int = 0
     generation: int = 0
+    trace: Trace | None = None
+    wish: Wish = field(default_factory=Wish)
     progress: Progress = field(default_factory=Progress)
     open_hook: str | None = None
     quiet_ns: int = 0
@@ -70,6 +76,8 @@ class Session:
         self._output = OutputTail(run_dir / OUTPUT_FILE)
         self._frame = Frame()
         self._last_state = STARTING
+        self.wish = Wish()
+        """What the user is looking at; replaced as a whole, by any thread."""
         self._restart()
 
     def poll(self) -> Frame:
@@ -89,6 +97,8 @@ class Session:
             generation=moment.generation,
             metrics=moment.metrics,
             output=self._output.read(),
+            trace=moment.trace,
+            wish=self.wish,
         )
         self._frame = self._with_trace(frame, moment)
         return self._frame

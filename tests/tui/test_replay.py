@@ -69,11 +69,11 @@ async def test_arrows_move_by_time(run: Path) -> None:
     app = replay_app(run, Hands(), start="20")
     async with app.run_test(size=SIZE) as pilot:
         await settle(app, pilot)
-        moves = [("right", 21), ("shift+right", 31), ("left", 30), ("shift+left", 20), ("g", 0), ("left", 0)]
+        moves = [("right", 21), ("shift+right", 31), ("left", 30), ("shift+left", 20), ("home", 0), ("left", 0)]
         for key, expected in moves:
             await press(app, pilot, key)
             assert seconds(app) == expected
-        await press(app, pilot, "G")
+        await press(app, pilot, "end")
         assert line(app, "header").rstrip().endswith("■ finished")
         assert "test" in line(app, "header")
 
@@ -100,11 +100,11 @@ async def test_the_selected_hook_is_found_before_and_after(run: Path) -> None:
         await settle(app, pilot)
         assert "train_dataloader_next" in rows(app, "loop")
         here = seconds(app)
-        await press(app, pilot, "n")  # the pane follows the open hook: that is the selected one
+        await press(app, pilot, "right_curly_bracket")  # the pane follows the open hook: that is the selected one
         assert place(app) == "epoch 2/3 batch 3/4"
-        await press(app, pilot, "N")
+        await press(app, pilot, "left_curly_bracket")
         assert (place(app), seconds(app)) == ("epoch 2/3 batch 2/4", here)
-        await press(app, pilot, "home", "n")
+        await press(app, pilot, "g", "right_curly_bracket")
         assert seconds(app) == here, "a loop is no hook"
 
 
@@ -116,9 +116,9 @@ async def test_the_curves_and_progress_follow_the_clock(run: Path) -> None:
         assert re.search(r"fit .* 1/12", line(app, "progress"))
         await press(app, pilot, "full_stop", "full_stop")
         assert line(app, "curves").startswith("━ train step 1")
-        await press(app, pilot, "G")
+        await press(app, pilot, "end")
         assert "■ test" in line(app, "curves")
-        await press(app, pilot, "g")
+        await press(app, pilot, "home")
         assert "no values yet" in line(app, "curves")
         assert rows(app, "hooks").strip() == "no hook has returned yet"
 
@@ -158,7 +158,7 @@ async def test_goto_says_why_not_and_can_be_left(run: Path) -> None:
 async def test_it_says_when_there_is_nowhere_to_go(run: Path) -> None:
     app = replay_app(run, Hands())
     async with app.run_test(size=SIZE) as pilot:
-        await press(app, pilot, "G", "full_stop", "right_parenthesis")
+        await press(app, pilot, "end", "full_stop", "right_parenthesis")
         assert notices(app) == ["this is the last batch", "this is the last epoch"]
 
 
@@ -184,6 +184,6 @@ async def test_a_replay_of_a_run_that_died_ends_where_it_died(tmp_path: Path) ->
     async with app.run_test(size=SIZE) as pilot:
         await settle(app, pilot)
         assert not visible(app, "notice")
-        await press(app, pilot, "G")
+        await press(app, pilot, "end")
         assert line(app, "header").rstrip().endswith("✗ died")
         assert "died in " in line(app, "notice")

@@ -152,15 +152,15 @@ async def test_the_last_point_is_drawn_inside_the_frame(tmp_path: Path) -> None:
         assert picture.count("●") == 2
 
 
-async def test_the_view_key_cycles_through_both_loop_and_batch(tmp_path: Path) -> None:
+async def test_the_view_key_cycles_through_the_views(tmp_path: Path) -> None:
     app = live_app(make_run(tmp_path / "run", until=500, state="running"))
     async with app.run_test(size=WIDE) as pilot:
         await settle(app, pilot)
         seen = []
-        for _ in range(4):
+        for _ in range(3):
             seen.append((visible(app, "loop"), visible(app, "waterfall")))
             await press(app, pilot, "v")
-        assert seen == [(True, True), (True, False), (False, True), (True, True)]
+        assert seen == [(True, True), (False, True), (True, True)]
 
 
 async def test_alone_the_waterfall_shows_every_span(tmp_path: Path) -> None:
@@ -169,10 +169,10 @@ async def test_alone_the_waterfall_shows_every_span(tmp_path: Path) -> None:
         await settle(app, pilot)
         pane = app.screen.query_one("#waterfall")
         assert "longest of" in str(pane.border_subtitle)
-        await press(app, pilot, "v", "v")
+        await press(app, pilot, "v")
         assert "longest" not in str(pane.border_subtitle)
         first = rows(app, "waterfall")
-        await press(app, pilot, "end")
+        await press(app, pilot, "G")
         assert rows(app, "waterfall").splitlines()[1:] != first.splitlines()[1:]
 
 
@@ -182,7 +182,7 @@ async def test_the_cursor_moves_folds_and_stops_following(tmp_path: Path) -> Non
     app = live_app(live.path)
     async with app.run_test(size=WIDE) as pilot:
         await settle(app, pilot)
-        await press(app, pilot, "home")
+        await press(app, pilot, "g")
         assert "fit" in rows(app, "loop").splitlines()[1]
         whole = rows(app, "loop")
         await press(app, pilot, "enter")
@@ -198,9 +198,9 @@ async def test_the_cursor_moves_folds_and_stops_following(tmp_path: Path) -> Non
         await press(app, pilot, "f")
         assert app.screen.query_one("#loop").border_title == "the loop"
         assert "▶" in rows(app, "loop")
-        await press(app, pilot, "c")
+        await press(app, pilot, "z")
         assert "▸" in rows(app, "loop")
-        await press(app, pilot, "c", "pagedown", "pageup", "end")
+        await press(app, pilot, "z", "pagedown", "pageup", "G")
         assert "▸" not in rows(app, "loop")
 
 
@@ -299,8 +299,9 @@ async def test_every_action_of_the_table_is_bound_with_its_id(tmp_path: Path) ->
         bound = {active.binding.id for active in app.screen.active_bindings.values()}
         assert {action.id for action in ACTIONS} <= bound
     assert len({action.id for action in ACTIONS}) == len(ACTIONS)
-    keys = [key for action in ACTIONS for key in action.keys.split(",")]
-    assert len(set(keys)) == len(keys)
+    for where in HEADINGS:
+        keys = [key for action in actions_for("session", where) for key in action.keys.split(",")]
+        assert len(set(keys)) == len(keys), f"a key does two things at once: {where}"
 
 
 async def test_keys_of_a_replay_do_nothing_live(tmp_path: Path) -> None:
@@ -308,7 +309,7 @@ async def test_keys_of_a_replay_do_nothing_live(tmp_path: Path) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await settle(app, pilot)
         before = line(app, "header")
-        for action in actions_for("replay"):
+        for action in actions_for("transport"):
             await pilot.press(action.keys)
         await settle(app, pilot)
         assert line(app, "header") == before
@@ -321,7 +322,7 @@ async def test_the_palette_offers_the_actions(tmp_path: Path) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await settle(app, pilot)
         commands = {command.title: command for command in app.get_system_commands(app.screen)}
-        assert len(commands) == len(actions_for("replay", "session")) + 1
+        assert len(commands) == len(actions_for("transport", "session")) + 1
         await commands["Go to the end of the run"].callback()
         await settle(app, pilot)
         assert line(app, "header").rstrip().endswith("■ finished")

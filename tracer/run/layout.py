@@ -35,6 +35,10 @@ STAGES: Final = ("sanity_check", "train", "validate", "test", "predict")
 OWNER_KINDS: Final = ("callback", "module", "datamodule", "strategy", "loop")
 STATES: Final = ("running", "finished", "failed", "interrupted", "stopped")
 
+PAUSE_OWNER: Final = "hooktrace"
+PAUSE_HOOK: Final = "paused"
+"""Owner (of kind "loop") and hook of the action that stands for a training which somebody holds: no work of its own."""
+
 
 class Mark(IntEnum):
     """Codes of the records that are no enter or leave; what each one's value means."""

@@ -88,7 +88,7 @@ class HelpScreen(ModalScreen[None]):
     def _parts(self) -> list[str | tuple[str, str]]:
         parts: list[str | tuple[str, str]] = []
         for where, heading in HEADINGS.items():
-            if where == "replay" and not self._replay:
+            if where == "transport" and not self._replay:
                 continue
             parts += [(f"{heading}\n", "bold")]
             for action in actions_for(where):

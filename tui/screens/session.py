@@ -3,15 +3,16 @@
 What concerns the run or the replay (quitting, seeking) is the app's; what a pane looks like is the pane's.
 """
 
-from typing import ClassVar, Final
+from dataclasses import replace
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.screen import Screen
-from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.actions import actions_for, binding_action
@@ -27,6 +28,7 @@ from tui.header import (
     progress_lines,
     transport_line,
 )
+from tui.layout import LEAST_HEIGHT, LEAST_WIDTH, PANES, Layout
 from tui.text import Cell, Line, fit
 from tui.widgets.lines import LineView
 from tui.widgets.loop import LoopPane
@@ -34,17 +36,7 @@ from tui.widgets.losses import LossesPane
 from tui.widgets.rows import RowsPane
 from tui.widgets.tables import HooksPane, OutputPane
 from tui.widgets.waterfall import WaterfallPane
-
-LEAST_WIDTH, LEAST_HEIGHT = 80, 24
-_WIDE, _HIGH = 110, 32
-PANES: Final = {
-    "loop": "loop",
-    "waterfall": "last batch",
-    "losses": "losses",
-    "hooks": "slowest hooks",
-    "output": "output",
-}
-_VIEWS: Final = {"both": "loop-alone", "loop-alone": "waterfall-alone", "waterfall-alone": "both"}
+from tui.wish import Wish
 
 
 class SessionScreen(Screen[None]):
@@ -60,8 +52,15 @@ class SessionScreen(Screen[None]):
             tooltip=action.tooltip,
             id=action.id,
         )
-        for action in actions_for("replay", "session")
+        for action in actions_for("transport", "session")
     ]
+
+    class Wished(Message):
+        """The user looks at something else."""
+
+        def __init__(self, wish: Wish) -> None:
+            super().__init__()
+            self.wish = wish
 
     def __init__(self, name: str, mode: Mode) -> None:
         """
@@ -69,15 +68,15 @@ class SessionScreen(Screen[None]):
             name: the run's.
             mode: whether there is a clock to show.
         """
-        super().__init__(name="session", classes=f"{mode} both hooks-shown pane-loop")
+        super().__init__(name="session", classes=mode)
         self._run_name = name
         self._mode = mode
         self._frame = Frame()
         self._transport: Transport | None = None
         self._asked: str | None = None
-        self._view = "both"
-        self._pane = "loop"
-        self._output_wanted: bool | None = None
+        self._wish = Wish()
+        self._layout = Layout()
+        self._bottom_chosen = False
 
     def compose(self) -> ComposeResult:
         """All panes; which of them are visible is decided by classes."""
@@ -109,13 +108,10 @@ class SessionScreen(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         """Chooses the layout for this size."""
         width, height = event.size
-        small = width < LEAST_WIDTH or height < LEAST_HEIGHT
-        self.set_class(small, "small")
-        if small:
+        if replace(self._layout, width=width, height=height).too_small:
             message = f"terminal is {width}x{height}; hooktrace needs at least {LEAST_WIDTH}x{LEAST_HEIGHT}"
             self.query_one("#too-small", Static).update(Content(message))
-        self.set_class(width < _WIDE or height < _HIGH, "narrow")
-        self._arrange()
+        self._arrange(replace(self._layout, width=width, height=height))
         self.call_after_refresh(self._show_lines)
 
     def show(self, frame: Frame, transport: Transport | None, asked: str | None) -> None:
@@ -134,7 +130,7 @@ class SessionScreen(Screen[None]):
     @property
     def narrow(self) -> bool:
         """Whether there is room for one pane only."""
-        return self.has_class("narrow")
+        return self._layout.narrow
 
     @property
     def selected_action(self) -> int:
@@ -153,7 +149,7 @@ class SessionScreen(Screen[None]):
         self.query_one("#tabs", LineView).show(self._tabs(width))
         for identifier in ("#progress", "#progress-narrow"):
             self._show_progress(self.query_one(identifier, LineView))
-        keys = actions_for("replay", "session") if self._mode == "replay" else actions_for("session")
+        keys = actions_for("transport", "session") if self._mode == "replay" else actions_for("session")
         self.query_one("#footer", LineView).show(footer_line(keys, width))
         if transport is not None:
             self.query_one("#transport", LineView).show(transport_line(transport, width))
@@ -167,8 +163,8 @@ class SessionScreen(Screen[None]):
 
     def _tabs(self, width: int) -> Line:
         cells: list[Cell] = [(" ", "")]
-        for name, title in PANES.items():
-            cells += [(f" {title} ", "tab" if name == self._pane else "dim"), (" ", "")]
+        for name in self._layout.panes:
+            cells += [(f" {PANES[name].title} ", "tab" if name == self._layout.pane else "dim"), (" ", "")]
         return tuple(cells)
 
     def _empty_loop(self) -> tuple[Line, ...]:
@@ -180,64 +176,57 @@ class SessionScreen(Screen[None]):
 
     def _choose_bottom(self) -> None:
         """Shows the output while there is nothing else yet, unless the user chose."""
-        wanted = self._output_wanted
-        output = not self._frame.stats and bool(self._frame.output) if wanted is None else wanted
-        self.set_class(output, "output-shown")
-        self.set_class(not output, "hooks-shown")
+        if not self._bottom_chosen:
+            early = not self._frame.stats and bool(self._frame.output)
+            self._arrange(replace(self._layout, bottom="output" if early else "hooks"))
 
-    def _arrange(self) -> None:
-        """Sets the classes that say which panes are visible."""
-        for view in _VIEWS:
-            self.set_class(view == self._view and not self.narrow, view)
-        for name in PANES:
-            self.set_class(name == self._pane, f"pane-{name}")
-        self.query_one(WaterfallPane).set_compact(self._view == "both" and not self.narrow)
+    def _arrange(self, layout: Layout) -> None:
+        """Makes the panes of a layout visible."""
+        if layout == self._layout:
+            return
+        self._layout = layout
+        for name, there in layout.classes().items():
+            self.set_class(there, name)
+        self.query_one(WaterfallPane).set_compact(layout.waterfall_below)
 
-    def _go_to_pane(self, name: str) -> None:
-        self._pane = name
-        if not self.narrow:
-            if name in ("hooks", "output"):
-                self._output_wanted = name == "output"
-                self._choose_bottom()
-            if name in ("loop", "waterfall") and self._view not in ("both", f"{name}-alone"):
-                self._view = f"{name}-alone"
-        self._arrange()
+    def _go(self, layout: Layout) -> None:
+        """Makes a layout visible and gives the keys to its pane."""
+        self._bottom_chosen |= layout.bottom != self._layout.bottom
+        self._arrange(layout)
         self._show_lines()
-        target: Widget = self.query_one(f"#{'losses-plot' if name == 'losses' else name}")
+        target = self.query_one(f"#{PANES[layout.pane].focus}")
         self.call_after_refresh(target.focus)
-
-    def _step_pane(self, step: int) -> None:
-        names = [name for name in PANES if self.narrow or self.query_one(f"#{name}").display]
-        here = names.index(self._pane) if self._pane in names else 0
-        self._go_to_pane(names[(here + step) % len(names)])
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """A pane that was clicked is the current one."""
         for node in event.widget.ancestors_with_self:
-            if node.id in PANES and node.id != self._pane:
-                self._pane = node.id
-                self._arrange()
+            if node.id in PANES and node.id != self._layout.pane:
+                self._arrange(replace(self._layout, pane=node.id))
+
+    def on_rows_pane_selected(self, message: RowsPane.Selected) -> None:
+        """The user points at another hook."""
+        self._ask(replace(self._wish, action=message.action, row=message.row))
+
+    def _ask(self, wish: Wish) -> None:
+        if wish != self._wish:
+            self._wish = wish
+            self.post_message(self.Wished(wish))
 
     def action_next_pane(self) -> None:
         """The next pane."""
-        self._step_pane(1)
+        self._go(self._layout.step(1))
 
     def action_previous_pane(self) -> None:
         """The pane before."""
-        self._step_pane(-1)
+        self._go(self._layout.step(-1))
 
     def action_view(self) -> None:
-        """Loop, last batch, or both; where one pane is visible at a time, loop or last batch."""
-        if self.narrow:
-            self._go_to_pane("waterfall" if self._pane == "loop" else "loop")
-            return
-        self._view = _VIEWS[self._view]
-        self._go_to_pane("waterfall" if self._view == "waterfall-alone" else "loop")
+        """The next view of the timeline."""
+        self._go(self._layout.next_view())
 
     def action_output(self) -> None:
         """The output in place of the slowest hooks, or back."""
-        shown = self._pane == "output" if self.narrow else self.has_class("output-shown")
-        self._go_to_pane("hooks" if shown else "output")
+        self._go(self._layout.turn_output())
 
     def action_follow(self) -> None:
         """Keeps the open hook in sight again."""

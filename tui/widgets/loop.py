@@ -47,6 +47,7 @@ class LoopPane(RowsPane):
         if follow:
             self._go_here()
             self.repaint()
+            self.tell_selected()
 
     def row_count(self) -> int:
         """Nodes that are not folded away."""
@@ -74,10 +75,14 @@ class LoopPane(RowsPane):
         node = self._selected_node()
         return -1 if node is None else node.action
 
+    def tell_selected(self) -> None:
+        """Posts what the user points at: while the pane follows, whatever is open."""
+        self.post_message(self.Selected(self, -1 if self.follow else self.selected_action))
+
     def action_select(self, index: int) -> None:
         """Moves the cursor; from now on the pane stays where the user is."""
         self.set_follow(False)
-        self.move_to(index)
+        super().action_select(index)
 
     def action_fold(self) -> None:
         """Hides or shows what is inside the selected node."""

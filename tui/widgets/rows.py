@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
 
 from tui.actions import actions_for
 from tui.text import Line
@@ -19,8 +20,23 @@ class RowsPane(Lines, can_focus=True):
     DEFAULT_CSS = "RowsPane { border: round $panel; padding: 0 1; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(action.keys, action.id, action.label, show=False, tooltip=action.tooltip, id=action.id)
-        for action in actions_for("loop")
+        for action in actions_for("rows")
     ]
+
+    class Selected(Message):
+        """The user points at something else. `action` is its number, -1 for "whatever is open"; `row` is that of the
+        span in the trace, -1 if it is no single call."""
+
+        def __init__(self, pane: "RowsPane", action: int, row: int = -1) -> None:
+            super().__init__()
+            self.pane = pane
+            self.action = action
+            self.row = row
+
+        @property
+        def control(self) -> "RowsPane":
+            """The pane."""
+            return self.pane
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
@@ -125,6 +141,11 @@ class RowsPane(Lines, can_focus=True):
     def action_select(self, index: int) -> None:
         """Moves the cursor because the user said so."""
         self.move_to(index)
+        self.tell_selected()
+
+    def tell_selected(self) -> None:
+        """Posts what the user points at."""
+        self.post_message(self.Selected(self, self.selected_action, self.selected_row))
 
     def action_cursor_up(self) -> None:
         """The row above."""
@@ -159,4 +180,9 @@ class RowsPane(Lines, can_focus=True):
     @property
     def selected_action(self) -> int:
         """Number of the action in the selected row; -1 if it has none."""
+        return -1
+
+    @property
+    def selected_row(self) -> int:
+        """Row in the trace of the span in the selected row; -1 if it is no single call."""
         return -1
