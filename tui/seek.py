@@ -13,7 +13,7 @@ import numpy as np
 from tracer.errors import NotFoundError, UsageError
 from tracer.run.events import Action, Int64Array
 from tracer.run.text import plain_text
-from tracer.run.trace import Trace
+from tracer.run.trace import Contexts, Trace
 
 FORMS: Final = "1:23 or 83.5 (time), e2 (epoch), b100 (batch), e2b100, or the name of a hook"
 
@@ -126,34 +126,10 @@ class Places:
             case AtTime(time_ns):
                 return time_ns
             case AtBatch(epoch, batch):
-                return self._find_batch(epoch, batch, now_ns)
+                contexts = self._trace.contexts
+                return int(contexts.start_ns[context_at(contexts, epoch, batch, now_ns)])
             case AtHook(name):
                 return self._find_hook(name, now_ns)
-
-    def _find_batch(self, epoch: int | None, batch: int | None, now_ns: int) -> int:
-        contexts = self._trace.contexts
-        if epoch is None:
-            here = int(np.searchsorted(contexts.start_ns, now_ns, side="right")) - 1
-            epoch_index = max(0, int(contexts.epoch[here])) if here >= 0 else 0
-        else:
-            epoch_index = epoch - 1
-        # A sanity check runs before the first epoch and carries its number: it is not what "epoch 1" means.
-        inside = (contexts.epoch == epoch_index) & (contexts.function == 0) & (contexts.stage != 0)
-        if not inside.any():
-            raise NotFoundError(f"there is no epoch {epoch_index + 1} in this run: it has {self._epochs()}")
-        if batch is None:
-            return int(contexts.start_ns[np.flatnonzero(inside)[0]])
-        train = inside & (contexts.stage == 1) & (contexts.batch >= 0)
-        found = np.flatnonzero(train & (contexts.batch == batch - 1))
-        if not len(found):
-            last = int(contexts.batch[train].max()) + 1 if train.any() else 0
-            raise NotFoundError(f"there is no batch {batch} in epoch {epoch_index + 1}: it has {last}")
-        return int(contexts.start_ns[found[0]])
-
-    def _epochs(self) -> int:
-        contexts = self._trace.contexts
-        fit = contexts.epoch[contexts.function == 0]
-        return int(fit.max()) + 1 if len(fit) else 0
 
     def _find_hook(self, name: str, now_ns: int) -> int:
         wanted = self._actions_named(name)
@@ -175,6 +151,39 @@ class Places:
         near = sorted({action.hook for action in self._trace.actions if part and part in action.hook})
         hint = f"; there is {', '.join(plain_text(hook, 60) for hook in near[:3])}" if near else ""
         return f"no hook {plain_text(name, 60)!r} was called in this run{hint}"
+
+
+def context_at(contexts: Contexts, epoch: int | None, batch: int | None, now_ns: int) -> int:
+    """Number of the context in which an epoch or a training batch begins, both counted from one.
+
+    Args:
+        contexts: where the loop stood.
+        epoch: None for the one at `now_ns`.
+        batch: None for the start of the epoch.
+        now_ns: in ns since the run's start.
+
+    Raises:
+        NotFoundError: there is no such place; the message says what there is.
+    """
+    if epoch is None:
+        here = int(np.searchsorted(contexts.start_ns, now_ns, side="right")) - 1
+        epoch_index = max(0, int(contexts.epoch[here])) if here >= 0 else 0
+    else:
+        epoch_index = epoch - 1
+    # A sanity check runs before the first epoch and carries its number: it is not what "epoch 1" means.
+    in_fit = contexts.function == 0
+    inside = (contexts.epoch == epoch_index) & in_fit & (contexts.stage != 0)
+    if not inside.any():
+        epochs = int(contexts.epoch[in_fit].max(initial=-1)) + 1
+        raise NotFoundError(f"there is no epoch {epoch_index + 1} in this run: it has {epochs}")
+    if batch is None:
+        return int(np.argmax(inside))
+    train = inside & (contexts.stage == 1) & (contexts.batch >= 0)
+    found = train & (contexts.batch == batch - 1)
+    if not found.any():
+        last = int(contexts.batch[train].max(initial=-1)) + 1
+        raise NotFoundError(f"there is no batch {batch} in epoch {epoch_index + 1}: it has {last}")
+    return int(np.argmax(found))
 
 
 def selected_action(actions: tuple[Action, ...], action: int) -> Action | None:
