@@ -21,7 +21,7 @@ test: $(VENV)/.test  ## run the whole test suite; ARGS="..." goes to pytest
 # The oldest Lightning that pyproject.toml allows, in an environment that borrows everything else from $(VENV).
 OLDEST := .venv-oldest
 OLDEST_LIGHTNING := 2.5.0
-RECORDER_TESTS := $(addprefix tests/record/test_,attach.py complete.py endings.py optimizer.py order.py states.py)
+RECORDER_TESTS := tests/record
 
 test-oldest: $(OLDEST)/.test  ## run the recorder's tests on the oldest Lightning that is supported
 	@$(OLDEST)/bin/python -c 'import lightning; assert lightning.__version__ == "$(OLDEST_LIGHTNING)"'

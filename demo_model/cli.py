@@ -66,7 +66,6 @@ class DemoCLI(LightningCLI):
             trainer_class=DemoTrainer,
             trainer_defaults={"max_epochs": 10, "log_every_n_steps": 10},
             seed_everything_default=42,
-            parser_class=OneLineParser,
             parser_kwargs={"prog": "python -m demo_model"},
             subclass_mode_model=True,
             args=args,
@@ -78,7 +77,7 @@ class DemoCLI(LightningCLI):
         return {**LightningCLI.subcommands(), "all": {"model"}}
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
-        parser = self.parser_class(epilog="Options of the network, such as --model.lr: --model.help", **kwargs)
+        parser = OneLineParser(epilog="Options of the network, such as --model.lr: --model.help", **kwargs)
         parser.add_argument(
             "-c", "--config", action=NamedConfigFile, help="configuration: a file, or the name of one of demo_model's"
         )

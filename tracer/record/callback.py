@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tracer.record.environment import is_disabled
@@ -17,6 +18,9 @@ elif "pytorch_lightning" in sys.modules and "lightning.pytorch" not in sys.modul
     from pytorch_lightning import Callback
 else:
     from lightning.pytorch import Callback
+
+
+_TWINS = ("lightning", "pytorch_lightning")
 
 
 class HookTracer(Callback):
@@ -48,8 +52,9 @@ class HookTracer(Callback):
 
     @property  # type: ignore[misc]  # what `isinstance` asks for: the answer is true, the question tells of the order
     def __class__(self) -> type:
-        note_order(sys._getframe(1))
-        return type(self)
+        asking = sys._getframe(1)
+        note_order(asking)
+        return _class_for(asking, type(self))
 
     @property
     def log(self) -> Any:
@@ -103,6 +108,17 @@ class HookTracer(Callback):
     def __getstate__(self) -> dict[str, Any]:
         """Only the settings: a recording belongs to one process (`ddp_spawn` pickles callbacks, others copy them)."""
         return self.__dict__ | {"_session": None, "_log": None}
+
+
+def _class_for(asking: FrameType, own: type) -> type:
+    """What a tracer is to who asks: its own class, or a callback of the twin package if that has loaded both.
+
+    `pytorch_lightning` is `lightning.pytorch` once more, with classes of its own. Before 2.6 its Trainer takes no
+    callback that is not of them (callback_connector.py:228).
+    """
+    package = str(asking.f_globals.get("__name__")).partition(".")[0]
+    theirs = getattr(sys.modules[package], "Callback", own) if package in _TWINS else own
+    return own if issubclass(own, theirs) else theirs
 
 
 def _take_no_part(kept: tuple[str, ...]) -> None:
