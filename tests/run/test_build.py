@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import enter, leave, mark, records, script
-from tracer.run import build
+from tracer.run import match
 from tracer.run.build import TraceBuilder
 from tracer.run.events import Action, Int64Array
 from tracer.run.layout import Mark
@@ -92,8 +92,8 @@ def test_is_a_tree_whatever_the_nesting(events: Int64Array) -> None:
 def test_array_operations_agree_with_walking(events: Int64Array) -> None:
     codes = events >> 52
     codes = codes[codes < Mark.CALL]
-    fast, slow = build._match(codes, 0), build._walk(codes, 0)
-    for name in ("depth", "parent", "leave", "broken"):
+    fast, slow = match.match(codes, 0), match._walk(codes, 0)
+    for name in ("depth", "parent", "closed", "leave", "open", "broken"):
         assert getattr(fast, name).tolist() == getattr(slow, name).tolist()
 
 
@@ -132,6 +132,25 @@ def test_leaked_span_ends_with_the_one_around_it() -> None:
 def test_leave_of_what_is_not_open_is_passed_over() -> None:
     trace = _trace(records([leave(7, 0), enter(0, 10), leave(7, 20), leave(0, 30)]))
     assert trace.duration_ns.tolist() == [20]
+
+
+def test_time_does_not_go_back_where_threads_got_into_each_others_way() -> None:
+    events = records([enter(0, 100), enter(1, 90), leave(1, 95), enter(2, 120), leave(2, 110), leave(0, 130)])
+    trace = _trace(events)
+    assert trace.start_ns.tolist() == [100, 100, 120]
+    assert trace.duration_ns.tolist() == [30, 0, 0]
+    assert _same(_trace(events[:1], events[1:4], events[4:]), trace)
+
+
+def test_room_can_be_reserved_at_any_time() -> None:
+    builder = TraceBuilder(0, STARTED_AT)
+    events = records(script().events)
+    builder.feed(events[:50], ())
+    before = builder.trace()
+    builder.reserve(5_000)
+    builder.feed(events[50:], ())
+    assert _same(builder.trace(), _trace(events))
+    assert _same(before, _trace(events[:50]))
 
 
 def test_error_mark_in_the_next_portion() -> None:

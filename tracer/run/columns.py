@@ -23,27 +23,22 @@ class Columns:
         """The column's entries so far, writable. (Declared as int64 whatever the width: numpy widens on use.)"""
         return self._arrays[name][: self._length]
 
+    def reserve(self, capacity: int) -> None:
+        """Makes room for `capacity` entries; memory is taken only as they are written."""
+        if capacity > self._capacity:
+            self._capacity = capacity
+            for name, old in self._arrays.items():
+                grown = np.zeros(capacity, old.dtype)
+                grown[: self._length] = old[: self._length]
+                self._arrays[name] = grown
+
     def extend(self, count: int) -> int:
         """Adds `count` entries of zero to every column; returns the index of the first."""
         first = self._length
+        if first + count > self._capacity:
+            self.reserve(max(2 * self._capacity, first + count))
         self._length += count
-        if self._length > self._capacity:
-            self._capacity = max(2 * self._capacity, self._length)
-            for name, old in self._arrays.items():
-                grown = np.zeros(self._capacity, old.dtype)
-                grown[:first] = old[:first]
-                self._arrays[name] = grown
         return first
-
-    def append(self, values: Mapping[str, int]) -> None:
-        """Adds one entry; `values` has one for every column."""
-        index = self.extend(1)
-        for name, array in self._arrays.items():
-            array[index] = values[name]
-
-    def highest(self, name: str) -> int:
-        """The largest entry of a column, -1 if it is empty."""
-        return int(self[name].max(initial=-1))
 
     def views(self) -> dict[str, npt.NDArray[np.int64]]:
         """Read-only views of the entries so far; they keep their length while the columns grow."""
