@@ -132,25 +132,27 @@ class Places:
                 return self._find_hook(name, now_ns)
 
     def _find_hook(self, name: str, now_ns: int) -> int:
-        wanted = self._actions_named(name)
-        starts = self._starts(wanted)
+        starts = self._starts(np.asarray(actions_named(self._trace, name), np.int64))
         if not len(starts):
-            raise NotFoundError(self._no_hook(name))
+            raise NotFoundError(no_hook(self._trace, name))
         following = _after(starts, now_ns)
         return int(starts[0]) if following is None else following
-
-    def _actions_named(self, name: str) -> Int64Array:
-        found = [action.id for action in self._trace.actions if name in (action.hook, action.label)]
-        return np.asarray(found, np.int64)
 
     def _starts(self, actions: Int64Array) -> Int64Array:
         return self._trace.start_ns[np.isin(self._trace.action, actions)]
 
-    def _no_hook(self, name: str) -> str:
-        part = name.rpartition(".")[2].removeprefix("on_")
-        near = sorted({action.hook for action in self._trace.actions if part and part in action.hook})
-        hint = f"; there is {', '.join(plain_text(hook, 60) for hook in near[:3])}" if near else ""
-        return f"no hook {plain_text(name, 60)!r} was called in this run{hint}"
+
+def actions_named(trace: Trace, name: str) -> list[int]:
+    """Numbers of the actions that `on_fit_start` or `EarlyStopping.on_fit_start` names."""
+    return [action.id for action in trace.actions if name in (action.hook, action.label)]
+
+
+def no_hook(trace: Trace, name: str) -> str:
+    """That a hook was not called, with others that may have been meant."""
+    part = name.rpartition(".")[2].removeprefix("on_")
+    near = sorted({action.hook for action in trace.actions if part and part in action.hook})
+    hint = f"; there is {', '.join(plain_text(hook, 60) for hook in near[:3])}" if near else ""
+    return f"no hook {plain_text(name, 60)!r} was called in this run{hint}"
 
 
 def context_at(contexts: Contexts, epoch: int | None, batch: int | None, now_ns: int) -> int:

@@ -1,0 +1,192 @@
+"""The log: every call in order, one a line. Which rows there are, and the text of one.
+
+A widget asks for the rows that it shows and no others; a row is read from the trace's columns when it is asked for, so
+that ten million of them cost as much as ten.
+"""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+from rich.cells import cell_len
+
+from tracer.run.events import Action
+from tracer.run.layout import FUNCTIONS, PAUSE_HOOK, PAUSE_OWNER, STAGES
+from tracer.run.trace import ERROR, OPEN, Trace
+from tui.filter import LogFilter
+from tui.matches import AllRows, Matches
+from tui.text import Line, clock_text, count_text, duration_text, fit, percent_text
+from tui.view import hook_cells
+
+_DURATION: Final = 9
+_STEP: Final = 10
+_PLACE: Final = 17
+_HOUR_NS: Final = 3_600_000_000_000
+_STAGES: Final = ("sanity", "train", "val", "test", "pred")
+_RAIL: Final = (("│", "faint"), ("├", "faint"), ("╞", "bold"))
+"""The column of marks, by what changed since the row above: nothing, the batch, the epoch or more."""
+_SIGNS: Final = {ERROR: ("✗", "bad"), OPEN: ("▶", "open")}
+_LEAST_NAME: Final = 22
+
+
+@dataclass(frozen=True)
+class LogView:
+    """The log at one moment.
+
+    Attributes:
+        trace: the spans so far; None before there are any.
+        rows: those that are shown.
+        query: the filter that chose them.
+    """
+
+    trace: Trace | None = None
+    rows: AllRows | Matches = field(default_factory=AllRows)
+    query: LogFilter = field(default_factory=LogFilter)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def searching(self) -> bool:
+        """Whether the filter has not looked at all rows yet."""
+        return isinstance(self.rows, Matches) and self.rows.looked_at < self.rows.of
+
+    @property
+    def title(self) -> str:
+        """What is shown, in words: `log · 1,234 of 10.0 M calls · /on_train`."""
+        calls = 0 if self.trace is None else len(self.trace)
+        if isinstance(self.rows, AllRows):
+            return f"log · {count_text(calls)} calls"
+        so_far = f" so far, {percent_text(self.rows.looked_at / self.rows.of)} searched" if self.searching else ""
+        return f"log · {count_text(len(self.rows))} of {count_text(calls)} calls{so_far} · /{self._short_query}"
+
+    @property
+    def _short_query(self) -> str:
+        return fit(self.query.text, min(cell_len(self.query.text), 40))
+
+    def action(self, position: int) -> int:
+        """Number of the action of the row at a position; -1 if there is none."""
+        if self.trace is None or not 0 <= position < len(self.rows):
+            return -1
+        return int(self.trace.action[self.rows.row(position)])
+
+
+@dataclass(frozen=True)
+class LogColumns:
+    """Cells of each column, 0 for one that there is no room for; and whether moments show microseconds."""
+
+    time: int
+    place: int
+    step: int
+    name: int
+    own: int
+    micros: bool
+
+
+@lru_cache(maxsize=64)
+def log_columns(width: int, long: bool) -> LogColumns:
+    """The columns for a width.
+
+    Args:
+        width: cells to fill, from 40 on.
+        long: whether the run goes on for more than an hour.
+    """
+    micros = width >= 120
+    time = (13 if long else 10) + (3 if micros else 0)
+    place = _PLACE if width >= 68 else 0
+    step = _STEP if width >= 132 else 0
+    own = _DURATION if width >= 92 else 0
+    name = max(0, width - 3 - time - place - step - own - _DURATION)
+    return LogColumns(time, place, step, name, own, micros)
+
+
+def columns_of(view: LogView, width: int) -> LogColumns:
+    """The columns for a width and a run."""
+    return log_columns(width, view.trace is not None and view.trace.now_ns >= _HOUR_NS)
+
+
+def log_header(columns: LogColumns) -> Line:
+    """The line above the rows."""
+    words = (("time", columns.time), ("where", columns.place), ("step", columns.step))
+    left = "".join(fit(word, room) for word, room in words)
+    own = f"{'self':>{columns.own}}" if columns.own else ""
+    return ((f"  {left} {fit('hook', columns.name)}{'took':>{_DURATION}}{own}", "head"),)
+
+
+def log_line(view: LogView, position: int, columns: LogColumns) -> Line:
+    """One row: mark, time, place, sign, hook and owner by depth, duration, self time.
+
+    The place is bright where it differs from that of the row above, which may be far away under a filter.
+    """
+    trace = view.trace
+    if trace is None:
+        return ()
+    row = view.rows.row(position)
+    above = view.rows.row(position - 1) if position else -1
+    context = int(trace.context[row])
+    change = place_change(trace, int(trace.context[above]) if position else None, context)
+    status = int(trace.status[row])
+    action = trace.actions[int(trace.action[row])]
+    duration = "" if status == OPEN else duration_text(int(trace.duration_ns[row]))
+    own = "" if status == OPEN else duration_text(int(trace.self_ns[row]))
+    return (
+        _RAIL[change],
+        (f" {_time_text(int(trace.start_ns[row]), columns)}", "dim"),
+        (_place_text(trace, context, columns), "" if change else "faint"),
+        _SIGNS.get(status, (" ", "")),
+        *_name(action, int(trace.depth[row]), columns.name),
+        (f"{duration:>{_DURATION}}", "open" if status == OPEN else ""),
+        (f"{own:>{columns.own}}" if columns.own else "", "dim"),
+    )
+
+
+def place_change(trace: Trace, above: int | None, context: int) -> int:
+    """What a row's context changes: 2 for epoch, stage or call, 1 for the batch, 0 for nothing.
+
+    Args:
+        trace: the spans.
+        above: number of the context of the row above; None for the first row.
+        context: number of the context of the row; -1 for none.
+    """
+    if above is None:
+        return 2
+    if above == context or context < 0:
+        return 0
+    contexts = trace.contexts
+    columns = (contexts.call, contexts.stage, contexts.epoch)
+    if above < 0 or any(column[above] != column[context] for column in columns):
+        return 2
+    batch = contexts.batch[context] >= 0 and contexts.batch[above] != contexts.batch[context]
+    return int(batch or contexts.dataloader[above] != contexts.dataloader[context])
+
+
+def _time_text(time_ns: int, columns: LogColumns) -> str:
+    """A moment as `01:23.456`, with hours where there are any and microseconds where there is room."""
+    text = clock_text(time_ns)
+    fraction = f"{time_ns // 1000 % 1_000_000:06}"
+    text = f"{text}.{fraction if columns.micros else fraction[:3]}"
+    return fit(text[-(columns.time - 1) :], columns.time)
+
+
+def _place_text(trace: Trace, context: int, columns: LogColumns) -> str:
+    """Where the loop stood, in the words of the line that goes there: `train e2b812   s2530`."""
+    room = columns.place + columns.step
+    if not room or context < 0:
+        return " " * room
+    contexts = trace.contexts
+    stage, epoch, batch = (int(column[context]) for column in (contexts.stage, contexts.epoch, contexts.batch))
+    in_fit = int(contexts.function[context]) == FUNCTIONS.index("fit")
+    name = _STAGES[stage] if 0 <= stage < len(STAGES) else ""
+    number = f"e{epoch + 1}" if epoch >= 0 and in_fit and stage > 0 else ""
+    number += f"b{batch + 1}" if batch >= 0 else ""
+    step = int(contexts.global_step[context])
+    text = fit(f"{name:<6} {number}", columns.place - 1) + " "
+    return text + fit(f"s{step}" if step >= 0 and in_fit else "", columns.step)
+
+
+def _name(action: Action, depth: int, width: int) -> Line:
+    indent = min(depth * (2 if width >= 56 else 1), max(0, width - _LEAST_NAME))
+    if action.owner == PAUSE_OWNER and action.hook == PAUSE_HOOK:
+        text = f"{' ' * indent}‖ paused "
+        return ((fit(f"{text}{'╌' * max(0, width - len(text) - 1)}", width), "warn"),)
+    return ((" " * indent, ""), *hook_cells(action, max(2, width - indent)))
