@@ -67,6 +67,7 @@ ACTIONS: Final = (
     Action("log_y", "y", "y", "log y", "Logarithmic or linear y axis."),
     Action("next_pane", "tab", "tab", "pane", "Go to the next pane; a small terminal shows one at a time.", footer=1),
     Action("previous_pane", "shift+tab", "shift+tab", "pane", "Go to the pane before."),
+    Action("theme", "t", "t", "theme", "Dark or light."),
     Action("picture", "S", "S", "picture", "Save the screen as an SVG picture in the current directory."),
     Action("help", "question_mark", "?", "help", "Show all keys.", footer=1),
     Action(
@@ -82,7 +83,7 @@ ACTIONS: Final = (
     Action("fold_all", "z", "z", "fold all", "Fold the loop down to its outline, unfold everything, or back.", "rows"),
 )
 
-_OF_THE_APP: Final = frozenset({"leave", "help", "picture", "goto"})
+_OF_THE_APP: Final = frozenset({"leave", "help", "picture", "goto", "theme"})
 
 HEADINGS: Final[dict[Where, str]] = {
     "transport": "Replay",

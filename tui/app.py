@@ -14,7 +14,6 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.theme import Theme
 
 from tracer.errors import HooktraceError
 from tracer.run.control import ControlViewer, Reply
@@ -25,28 +24,16 @@ from tui.clock import Clock
 from tui.feed import Feed, LiveFeed, ReplayFeed, check_watchable
 from tui.frame import Frame, Session
 from tui.header import Mode, Transport
-from tui.palette import GREEN, ORANGE, SKY, VERMILION, YELLOW
+from tui.layout import Layout
 from tui.player import Player
 from tui.screens.dialogs import Choice, GotoScreen, HelpScreen, QuitDialog
 from tui.screens.session import SessionScreen
 from tui.seek import parse_target
+from tui.settings import Remembered, Settings
+from tui.themes import DARK, LIGHT, THEMES
 
 TICK_S: Final = 0.2
 _NICENESS: Final = 5
-_THEME: Final = Theme(
-    name="hooktrace",
-    primary=SKY,
-    secondary="#7d8894",
-    accent=ORANGE,
-    success=GREEN,
-    warning=YELLOW,
-    error=VERMILION,
-    foreground="#d5dbe1",
-    background="#0f1317",
-    surface="#161b21",
-    panel="#222a33",
-    dark=True,
-)
 
 
 class SessionApp(App[str]):
@@ -85,6 +72,7 @@ class SessionApp(App[str]):
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         tick_s: float | None = TICK_S,
+        settings: Settings | None = None,
     ) -> None:
         """
         Args:
@@ -96,13 +84,18 @@ class SessionApp(App[str]):
             clock: seconds on a steady scale; moves a replay.
             wall: seconds since 1970; says how long a live run has been going.
             tick_s: seconds between polls; None polls only when `tick` is called.
+            settings: what is remembered, and the user's keys; nothing is if left out.
 
         Raises:
             HooktraceError: the run cannot be read, or `start` is not in it.
         """
         super().__init__()
-        self.register_theme(_THEME)
-        self.theme = _THEME.name
+        self._settings = settings or Settings()
+        for theme in THEMES:
+            self.register_theme(theme)
+        remembered = self._settings.remembered
+        self.theme = remembered.theme if remembered.theme in self.available_themes else DARK.name
+        self.set_keymap(dict(self._settings.keys))
         self.mode = mode
         self._run_dir = run_dir
         self._child = child
@@ -114,7 +107,9 @@ class SessionApp(App[str]):
         self._player = Player(self._replay) if self._replay else None
         feed: Feed = self._replay or LiveFeed(run_dir, wall)
         self._session = Session(feed, run_dir)
-        self._session_screen = SessionScreen(plain_text(run_dir.resolve().name), mode)
+        self._session_screen = SessionScreen(
+            plain_text(run_dir.resolve().name), mode, Layout().remembered(remembered.view, remembered.bottom)
+        )
         self._frame = Frame()
         self._polling = False
         self._asked_early = asyncio.Event()
@@ -137,6 +132,8 @@ class SessionApp(App[str]):
 
     def on_mount(self) -> None:
         """Begins to poll. The training has the first claim on the processor."""
+        if self._settings.complaint:
+            self.notify(plain_text(self._settings.complaint), severity="warning", markup=False)
         if self._tick_s is None:
             return
         if self.mode == "live" and not self.is_headless:
@@ -263,6 +260,15 @@ class SessionApp(App[str]):
     def action_help(self) -> None:
         """All keys."""
         self.push_screen(HelpScreen(self.mode == "replay"))
+
+    def action_theme(self) -> None:
+        """Dark or light."""
+        self.theme = LIGHT.name if self.current_theme.dark else DARK.name
+
+    def on_unmount(self) -> None:
+        """Remembers how the screen was left."""
+        layout = self._session_screen.layout_chosen
+        self._settings.remember(Remembered(self.theme, layout.view, layout.bottom, layout.inspector))
 
     def action_picture(self) -> None:
         """Saves the screen as SVG."""

@@ -95,6 +95,13 @@ class Layout:
         layout = replace(layout, bottom=next((bottom for bottom in BOTTOMS if bottom == name), layout.bottom))
         return replace(layout, inspector=True) if name == "inspector" else layout
 
+    def remembered(self, view: str, bottom: str) -> "Layout":
+        """The layout with what an earlier session was left with; names that are none are passed over."""
+        there = next((name for name in VIEWS if name == view), self.view)
+        return replace(
+            self, view=there, pane=there, bottom=next((name for name in BOTTOMS if name == bottom), self.bottom)
+        )
+
     def next_view(self) -> "Layout":
         """The layout with the next view of the timeline."""
         if self.narrow and self.pane not in VIEWS:

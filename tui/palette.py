@@ -1,9 +1,14 @@
 """Colours of the screen, by role. One table each: a new kind of owner or curve is one line.
 
+Everything is written down for the dark theme; `LIGHT` says what takes the place of each of its colours on a light one.
+
 The hues are those of Okabe and Ito, which stay apart for readers with a colour vision deficiency. Colour never carries
 a meaning alone: every owner kind has its letter, an open hook its arrow, every curve its name in the legend.
 """
 
+import re
+from collections.abc import Mapping
+from functools import cache
 from typing import Final, NamedTuple
 
 ORANGE: Final = "#e69f00"
@@ -64,6 +69,36 @@ STYLES: Final = {
     **{f"curve-{kind}": colour for kind, colour in CURVES.items()},
 }
 """Role of a cell -> rich style. Roles are what the plain modules put into a `Line`."""
+
+LIGHT: Final = {
+    ORANGE: "#945d00",
+    SKY: "#0067a5",
+    GREEN: "#00714f",
+    YELLOW: "#756200",
+    VERMILION: "#b93a06",
+    PURPLE: "#8b3467",
+    GREY: "#56616d",
+    "#5c6773": "#76828f",
+    "#39424c": "#cdd4dc",
+    "#101418": "#ffffff",
+    "#24405c": "#cbe1f5",
+    "#26303a": "#e2e8ee",
+    "#3a3413": "#fbefc2",
+}
+"""Colour of the dark theme -> the one that does the same on a light background."""
+
+_COLOUR: Final = re.compile("#[0-9a-f]{6}")
+
+
+@cache
+def styles(dark: bool) -> Mapping[str, str]:
+    """Role of a cell -> rich style, for a dark or a light theme."""
+    return STYLES if dark else {role: in_theme(style, dark) for role, style in STYLES.items()}
+
+
+def in_theme(style: str, dark: bool) -> str:
+    """A style that was written for the dark theme, with the colours of the theme at hand."""
+    return style if dark else _COLOUR.sub(lambda match: LIGHT[match[0]], style)
 
 
 def owner_look(kind: str) -> OwnerLook:

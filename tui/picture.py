@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise ExistsError(f"{options.out} exists; --force replaces it")
         # A clock that stands still: the picture is of one moment.
         app = SessionApp(options.run, mode, start=options.at, clock=lambda: 0.0, tick_s=None)
-        keys = tuple(options.keys) if options.at or options.live else ("G", *options.keys)
+        keys = tuple(options.keys) if options.at or options.live else ("end", *options.keys)
         options.out.write_text(picture(app, options.size, keys), encoding="utf-8")
     except HooktraceError as error:
         print(f"error: {error}", file=sys.stderr)

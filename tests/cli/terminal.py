@@ -10,6 +10,7 @@ import sys
 import termios
 import time
 from fcntl import ioctl
+from pathlib import Path
 
 from tests.cli.commands import ENVIRONMENT
 
@@ -28,7 +29,7 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            env={name: value for name, value in ENVIRONMENT.items() if name != "NO_COLOR"} | {"TERM": "xterm-256color"},
+            env=_environment(),
         )
         os.close(theirs)
         self.output = ""
@@ -59,6 +60,13 @@ class Terminal:
             data = b""
         self.output += data.decode(errors="replace")
         return bool(data)
+
+
+def _environment() -> dict[str, str]:
+    """A colour terminal; what a session remembers goes to the working directory of the test."""
+    inherited = {name: value for name, value in ENVIRONMENT.items() if name != "NO_COLOR"}
+    here = {name: str(Path.cwd() / ".xdg") for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME")}
+    return inherited | here | {"TERM": "xterm-256color"}
 
 
 def plain(text: str) -> str:

@@ -104,8 +104,9 @@ def _lines(run_dir: Path, child: "ChildProcess") -> str:
 
 def _screen(run_dir: Path, child: "ChildProcess") -> str | None:
     from tui.app import SessionApp
+    from tui.settings import user_settings
 
-    app = SessionApp(run_dir, child=child)
+    app = SessionApp(run_dir, child=child, settings=user_settings())
     with _passing_on_terminate(child, lambda: app.exit("terminated")):
         return app.run()
 

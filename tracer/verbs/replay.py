@@ -26,8 +26,9 @@ def run(parser: VerbParser, arguments: Sequence[str]) -> int:
     if not has_terminal():
         raise UsageError("replay needs a terminal (`hooktrace stats` and `hooktrace export` do without)")
     from tui.app import SessionApp
+    from tui.settings import user_settings
 
-    app = SessionApp(recorded.path, mode="replay", speed=args.speed, start=args.start)
+    app = SessionApp(recorded.path, mode="replay", speed=args.speed, start=args.start, settings=user_settings())
     app.run()
     return app.return_code or 0
 

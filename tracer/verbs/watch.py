@@ -37,8 +37,9 @@ def _lines(path: Path) -> int:
 
 def _screen(path: Path) -> int:
     from tui.app import SessionApp
+    from tui.settings import user_settings
 
-    app = SessionApp(path)
+    app = SessionApp(path, settings=user_settings())
     app.run()
     return app.return_code or 0
 

@@ -62,11 +62,12 @@ class SessionScreen(Screen[None]):
             super().__init__()
             self.wish = wish
 
-    def __init__(self, name: str, mode: Mode) -> None:
+    def __init__(self, name: str, mode: Mode, layout: Layout) -> None:
         """
         Args:
             name: the run's.
             mode: whether there is a clock to show.
+            layout: what to show at first; its size does not matter.
         """
         super().__init__(name="session", classes=mode)
         self._run_name = name
@@ -75,8 +76,8 @@ class SessionScreen(Screen[None]):
         self._transport: Transport | None = None
         self._asked: str | None = None
         self._wish = Wish()
-        self._layout = Layout()
-        self._bottom_chosen = False
+        self._layout = layout
+        self._bottom_chosen = layout.bottom != Layout().bottom
 
     def compose(self) -> ComposeResult:
         """All panes; which of them are visible is decided by classes."""
@@ -98,12 +99,12 @@ class SessionScreen(Screen[None]):
         yield Static(id="too-small")
 
     def on_mount(self) -> None:
-        """Begins in the loop."""
+        """Begins in the pane that was left last."""
         self.query_one("#progress").border_title = "progress"
         self.query_one("#hooks", RowsPane).set_empty((("no hook has returned yet", "dim"),))
         self.query_one("#waterfall", RowsPane).set_empty((("no batch is complete yet", "dim"),))
         self.query_one("#output", RowsPane).set_empty((("nothing was written to output.log", "dim"),))
-        self.query_one(LoopPane).focus()
+        self.query_one(f"#{PANES[self._layout.pane].focus}").focus()
 
     def on_resize(self, event: events.Resize) -> None:
         """Chooses the layout for this size."""
@@ -126,6 +127,11 @@ class SessionScreen(Screen[None]):
         self.query_one(LossesPane).show(frame.metrics)
         self.query_one(HooksPane).show(frame.stats)
         self.query_one(OutputPane).show(frame.output)
+
+    @property
+    def layout_chosen(self) -> Layout:
+        """What the user has chosen to see."""
+        return self._layout
 
     @property
     def narrow(self) -> bool:

@@ -14,16 +14,16 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.palette import STYLES
+from tui.palette import styles
 from tui.text import Line
 
 
-@lru_cache(maxsize=256)
-def _style(role: str) -> Style:
-    return Style.parse(STYLES[role]) if STYLES[role] else Style.null()
+@lru_cache(maxsize=512)
+def _style(role: str, dark: bool) -> Style:
+    return Style.parse(text) if (text := styles(dark)[role]) else Style.null()
 
 
-def to_strip(line: Line, width: int, base: Style, row: str = "") -> Strip:
+def to_strip(line: Line, width: int, base: Style, row: str = "", dark: bool = True) -> Strip:
     """A line as Textual paints it.
 
     Args:
@@ -31,10 +31,11 @@ def to_strip(line: Line, width: int, base: Style, row: str = "") -> Strip:
         width: cells to fill; what is longer is cut, what is shorter padded.
         base: the widget's own colours.
         row: a role whose background holds for the whole row.
+        dark: whether the theme is.
     """
-    under = base + _style(row) if row else base
+    under = base + _style(row, dark) if row else base
     segments = [
-        Segment("".join(text for text, _ in cells), under + _style(role))
+        Segment("".join(text for text, _ in cells), under + _style(role, dark))
         for role, cells in groupby(line, key=itemgetter(1))
     ]
     return Strip(segments).adjust_cell_length(width, under)
@@ -88,7 +89,7 @@ class Lines(Widget):
         if self._base is None:
             self._base = self.rich_style
         line, role = self._painted[y] if y < len(self._painted) else ((), "")
-        return to_strip(line, self.size.width, self._base, role)
+        return to_strip(line, self.size.width, self._base, role, self.app.current_theme.dark)
 
 
 class LineView(Lines):
