@@ -162,6 +162,13 @@ def test_any_portions_of_a_training_give_the_same_tree(epochs: int, steps: int, 
 
 
 @given(streams())
+def test_the_tree_of_a_finished_trace_is_the_one_that_grew(events: Int64Array) -> None:
+    trace, tree = taken_in(events)
+
+    assert everything(loop_tree(trace)) == everything(tree)
+
+
+@given(streams())
 def test_laws_of_the_tree(events: Int64Array) -> None:
     trace, tree = taken_in(events)
     nodes = tree.nodes()

@@ -119,6 +119,7 @@ def test_deltas_say_what_changed(events: Int64Array, data: st.DataObject) -> Non
     assert sorted(closed) == np.flatnonzero(trace.duration_ns >= 0).tolist()
     ends = (trace.start_ns + trace.duration_ns)[closed]
     assert (np.diff(ends) >= 0).all()
+    assert trace.ended().tolist() == closed
 
 
 def test_leaked_span_ends_with_the_one_around_it() -> None:

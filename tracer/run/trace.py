@@ -118,6 +118,12 @@ class Trace:
     def __len__(self) -> int:
         return len(self.action)
 
+    def ended(self) -> Int64Array:
+        """Rows of the spans that ended, in the order in which they did: the inner ones first where ends are equal."""
+        rows = np.flatnonzero(self.duration_ns >= 0)
+        last_inside = _last_inside(self.depth)[rows]
+        return rows[np.lexsort((-self.depth[rows], last_inside))]
+
     def column(self, name: str) -> Int64Array:
         """A field of `Contexts` spread over the spans: one number a span, -1 where there is none."""
         values = getattr(self.contexts, name).astype(np.int64)
@@ -165,6 +171,16 @@ class Trace:
         from tracer.run.table import to_pandas
 
         return to_pandas(self)
+
+
+def _last_inside(depth: Int32Array) -> Int64Array:
+    """For each row the last row that lies in it, itself if none does: what follows there is not deeper."""
+    last = np.empty(len(depth), np.int64)
+    for level in range(int(depth.max(initial=-1)) + 1):
+        not_deeper = np.flatnonzero(depth <= level)
+        here = depth[not_deeper] == level
+        last[not_deeper[here]] = np.append(not_deeper[1:], len(depth))[here] - 1
+    return last
 
 
 def function_name(index: int) -> str | None:
