@@ -16,7 +16,7 @@ from tracer.run.metrics import Metrics
 from tracer.run.trace import Trace
 from tui.feed import STARTING, Feed, Moment
 from tui.output import OutputTail
-from tui.progress import Progress, progress_of
+from tui.progress import Progress, ProgressMeter
 from tui.view import LoopView, loop_view
 from tui.waterfall import BatchSpans, last_batch
 from tui.wish import Wish
@@ -106,6 +106,7 @@ class Session:
     def _restart(self) -> None:
         self._tree = LoopTree()
         self._stats = LiveStats()
+        self._meter = ProgressMeter()
         self._polls_since = _SLOW_EVERY  # the first poll looks at everything
         self._stale = True
         self._hurried_loop = False
@@ -114,6 +115,7 @@ class Session:
         trace, delta = moment.trace, moment.delta
         if trace is None or delta is None:
             return frame
+        self._meter.advance(trace)
         news = delta.rows > delta.first_row or len(delta.closed) > 0
         if news:
             self._tree.advance(trace, delta)
@@ -124,7 +126,7 @@ class Session:
         innermost = trace.open_rows[-1] if trace.open_rows else None
         frame = replace(
             frame,
-            progress=progress_of(trace, moment.info, moment.now_ns),
+            progress=self._meter.progress(moment.info, moment.now_ns),
             open_hook=None if innermost is None else trace.actions[int(trace.action[innermost])].label,
             quiet_ns=max(0, moment.now_ns - trace.now_ns),
             gap=trace.gap,

@@ -14,7 +14,6 @@ from tracer.run.text import plain_text
 from tui.actions import Action
 from tui.feed import STARTING
 from tui.frame import Frame
-from tui.progress import Bar, Progress
 from tui.text import (
     Cell,
     Line,
@@ -23,8 +22,6 @@ from tui.text import (
     count_text,
     duration_text,
     fit,
-    left_text,
-    rate_text,
 )
 
 Mode = Literal["live", "replay"]
@@ -42,7 +39,6 @@ _MARKS: Final = {
 _ROOMY: Final = 110
 _STAMP: Final = re.compile(r"^\d{8}-\d{6}-(?=.)")
 """When a run began, before its name: `hooktrace train` makes directories like that."""
-_LABEL, _RATE, _LEFT = 7, 10, 8
 _LONG_QUIET_NS: Final = 5_000_000_000
 
 
@@ -154,32 +150,6 @@ def transport_line(transport: Transport, width: int) -> Line:
     share = transport.now_ns / transport.end_ns if transport.end_ns else 1.0
     filled, rest = bar_cells(share, max(0, width - len(left) - len(right)))
     return ((left, "live" if transport.playing else "warn"), (filled, "bar"), (rest, "bar-rest"), (right, "head"))
-
-
-def progress_lines(progress: Progress, width: int, state: str) -> tuple[Line, ...]:
-    """The bars, one a line; a word about the state where there is none yet."""
-    if not progress.bars:
-        text = "no batches yet" if state in (STARTING, "running") else "no batches"
-        return (((fit(text, width), "dim"),),)
-    label = max(_LABEL, *(len(bar.label) + 1 for bar in progress.bars))
-    return tuple(_bar_line(bar, width, label, state) for bar in progress.bars)
-
-
-def _bar_line(bar: Bar, width: int, label: int, state: str) -> Line:
-    numbers = f"{bar.done}/{'?' if bar.total is None else bar.total}"
-    counted = max(11, len(numbers) + 1)
-    bars = max(4, width - label - counted - _RATE - _LEFT)
-    share = bar.share
-    filled, rest = bar_cells(share, bars) if share is not None else ("", "╌" * bars)
-    waiting = state == "running" and bar.total is not None and share != 1
-    return (
-        (fit(bar.label, label), "bold"),
-        (filled, "good" if share == 1 else "bar"),
-        (rest, "bar-rest"),
-        (f"{numbers:>{counted}}", ""),
-        (f"{rate_text(bar.rate_per_s):>{_RATE}}", "dim"),
-        (f"{left_text(bar.left_s) if waiting else '':>{_LEFT}}", "dim"),
-    )
 
 
 def footer_line(actions: Sequence[Action], width: int) -> Line:

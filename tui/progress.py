@@ -1,22 +1,22 @@
 """How far a run is: bars with rates and times left, from its contexts alone.
 
-Pure, so that the screen, `hooktrace train --no-tui` and a replay at any moment say the same. What Lightning cannot know
-(the length of an iterable dataset, an endless `max_epochs=-1`) stays unknown here: a bar without a total.
+Without a clock of its own, so that the screen, `hooktrace train --no-tui` and a replay at any moment say the same. What
+Lightning cannot know (the length of an iterable dataset, an endless `max_epochs=-1`) stays unknown here: a bar without
+a total. Time in which the training was paused is no time of work: it slows no rate, and while it lasts nothing moves.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.run.events import Int64Array
+from tracer.analyze.pauses import Pauses, is_pause
 from tracer.run.info import RunInfo
-from tracer.run.layout import STAGES
+from tracer.run.layout import FUNCTIONS
 from tracer.run.trace import Contexts, Trace, function_name, stage_name
+from tui.batches import TRAIN, Batches, Loop
 
-_SANITY, _TRAIN = STAGES.index("sanity_check"), STAGES.index("train")
-_RATE_BATCHES = 50
-_PATIENCE_NS = 2_000_000_000
-"""Events of a live run arrive in portions: a shorter silence says nothing."""
+_FIT = FUNCTIONS.index("fit")
 _LABELS = {"sanity_check": "sanity check", "train": "epoch", "validate": "validation"}
 
 
@@ -26,9 +26,9 @@ class Bar:
 
     Attributes:
         label: what it counts: epoch, fit, validation, ...
-        done: batches begun.
+        done: batches begun; never more than `total`.
         total: batches planned; None where nobody can know.
-        rate_per_s: batches per second lately; None before there are two.
+        rate_per_s: batches per second lately, pauses and other loops left out; None before there are two.
         left_s: seconds until it is full; None where unknown.
     """
 
@@ -56,6 +56,7 @@ class Progress:
         epoch, max_epochs: the current epoch of a fit and how many there will be.
         batch, batches: the current batch of the current loop and how many there will be.
         step: the global step.
+        paused: whether the training waits at the gate, so that nothing moves.
         bars: the outermost last.
     """
 
@@ -66,125 +67,163 @@ class Progress:
     batch: int | None = None
     batches: int | None = None
     step: int | None = None
+    paused: bool = False
     bars: tuple[Bar, ...] = ()
 
 
+class ProgressMeter:
+    """Follows a growing trace; a poll costs what is new of it."""
+
+    def __init__(self) -> None:
+        self._pauses = Pauses()
+        self._batches = Batches()
+        self._trace: Trace | None = None
+
+    def advance(self, trace: Trace) -> None:
+        """Takes in what is new of a trace that continues the one before."""
+        self._pauses.advance(trace)
+        self._batches.advance(trace, self._pauses)
+        self._trace = trace
+
+    def progress(self, info: RunInfo | None, now_ns: int) -> Progress:
+        """How far the run is.
+
+        Args:
+            info: what run.json says; None before it is there.
+            now_ns: the moment, in ns since the run's start.
+        """
+        if self._trace is None or not len(self._trace.contexts):
+            return Progress()
+        contexts = self._trace.contexts
+        in_fit = int(contexts.function[-1]) == _FIT
+        waiting_ns = self._waiting_since()
+        return Progress(
+            function=function_name(int(contexts.function[-1])),
+            stage=stage_name(int(contexts.stage[-1])),
+            epoch=_counted(contexts.epoch[-1]) if in_fit else None,
+            max_epochs=_limit(info, "max_epochs") if in_fit else None,
+            batch=_counted(contexts.batch[-1]),
+            batches=_known(contexts.planned[-1]),
+            step=_known(contexts.global_step[-1]) if in_fit else None,
+            paused=waiting_ns is not None,
+            bars=tuple(self._bars(contexts, info, now_ns, now_ns if waiting_ns is None else waiting_ns)),
+        )
+
+    def _waiting_since(self) -> int | None:
+        """Since when the training has been waiting at the gate; None if it goes on."""
+        trace = self._trace
+        for row in trace.open_rows if trace else ():
+            if trace and is_pause(trace.actions[int(trace.action[row])]):
+                return int(trace.start_ns[row])
+        return None
+
+    def _bars(self, contexts: Contexts, info: RunInfo | None, now_ns: int, stood_ns: int) -> list[Bar]:
+        """The bars; the training has stood still since `stood_ns`, which is `now_ns` if it has not."""
+        worked_ns = stood_ns - int(self._pauses.until(np.array([stood_ns]))[0])
+        stage, in_batch = int(contexts.stage[-1]), contexts.batch[-1] >= 0
+        loops = self._batches.loops
+        bars = []
+        if stage != TRAIN and stage in loops:
+            bars.append(_loop_bar(loops[stage], stage, loops[stage].batch_ns(worked_ns if in_batch else None)))
+        if int(contexts.function[-1]) == _FIT and TRAIN in loops:
+            train = loops[TRAIN]
+            batch_ns = train.batch_ns(worked_ns if in_batch and stage == TRAIN else None)
+            bars.append(_loop_bar(train, TRAIN, batch_ns))
+            elsewhere_ns = 0 if stage == TRAIN else worked_ns - (train.begun_ns or worked_ns)
+            trained_s = (now_ns - self._batches.train_began_ns) / 1e9
+            bars.append(_fit_bar(train, batch_ns, elsewhere_ns, info, trained_s))
+        return bars
+
+
 def progress_of(trace: Trace | None, info: RunInfo | None, now_ns: int) -> Progress:
-    """How far the run is.
+    """How far the run is whose spans so far are `trace`; as `ProgressMeter`, for one look at a whole trace."""
+    meter = ProgressMeter()
+    if trace is not None:
+        meter.advance(trace)
+    return meter.progress(info, now_ns)
+
+
+def _loop_bar(loop: Loop, stage: int, batch_ns: float | None) -> Bar:
+    name = stage_name(stage) or ""
+    total = loop.planned if loop.planned >= 0 else None
+    if total is not None:
+        total = max(total, loop.done)
+    left_s = None if total is None or batch_ns is None else (total - loop.done) * batch_ns / 1e9
+    return Bar(_LABELS.get(name, name), loop.done, total, _rate(batch_ns), left_s)
+
+
+def _fit_bar(train: Loop, batch_ns: float | None, elsewhere_ns: int, info: RunInfo | None, trained_s: float) -> Bar:
+    """The bar of the whole fit, in training batches.
 
     Args:
-        trace: its spans so far; None before there are any.
-        info: what run.json says; None before it is there.
-        now_ns: the moment, in ns since the run's start.
+        train: its batches.
+        batch_ns: time of one.
+        elsewhere_ns: if the last one is over and something else goes on: time since it began.
+        info: what run.json says.
+        trained_s: time since the first epoch began, on the clock of the wall.
     """
-    if trace is None or not len(trace.contexts):
-        return Progress()
-    contexts = trace.contexts
-    last = len(contexts) - 1
-    function = function_name(int(contexts.function[last]))
-    in_fit = function == "fit"
-    return Progress(
-        function=function,
-        stage=stage_name(int(contexts.stage[last])),
-        epoch=_counted(contexts.epoch[last]) if in_fit else None,
-        max_epochs=_limit(info, "max_epochs") if in_fit else None,
-        batch=_counted(contexts.batch[last]),
-        batches=_known(contexts.planned[last]),
-        step=_known(contexts.global_step[last]) if in_fit else None,
-        bars=tuple(_bars(contexts, info, now_ns)),
-    )
+    length = train.planned if train.planned > 0 else None
+    accumulated = _limit(info, "accumulate_grad_batches") or 1
+    if length is None:  # what came before a resumed run is known in steps only
+        done = train.count + max(0, train.first_step) * accumulated
+    else:
+        done = max(0, train.round) * length + train.done
+    max_epochs, max_steps = _limit(info, "max_epochs"), _limit(info, "max_steps")
+    totals = [max_epochs * length] if max_epochs is not None and length is not None else []
+    if max_steps is not None:
+        totals.append(_batches_of_steps(train, max_steps, length, accumulated))
+    total = max(min(totals), done) if totals else None
+    left_s = None
+    if total is not None and batch_ns is not None:
+        left_s = ((total - done) * batch_ns + _other_work_ns(train, batch_ns, elsewhere_ns, total - done)) / 1e9
+    max_time_s = _seconds(info, "max_time")
+    if max_time_s is not None:
+        left_s = max(0.0, min(max_time_s - trained_s, max_time_s if left_s is None else left_s))
+    return Bar("fit", done, total, None, left_s)
 
 
-def _bars(contexts: Contexts, info: RunInfo | None, now_ns: int) -> list[Bar]:
-    last = len(contexts) - 1
-    call = int(contexts.call[last])
-    in_fit = function_name(int(contexts.function[last])) == "fit"
-    first = int(np.searchsorted(contexts.call, call))
-    bars = []
-    stage = int(contexts.stage[last])
-    if stage >= 0 and stage != _TRAIN:
-        bars.append(_loop_bar(contexts, _last_stretch(contexts, first), now_ns))
-    # Before the first epoch and after the last there is a stage, but no epoch that could make progress.
-    in_epochs = (contexts.stage[first:] == _TRAIN) & (contexts.epoch[first:] >= 0)
-    if in_fit and len(train := first + np.flatnonzero(in_epochs)):
-        epoch = train[contexts.epoch[train] == contexts.epoch[train[-1]]]
-        bars.append(_loop_bar(contexts, epoch, now_ns))
-        bars.append(_fit_bar(contexts, train, bars[-1], info, now_ns))
-    return bars
+def _batches_of_steps(train: Loop, steps: int, length: int | None, accumulated: int) -> int:
+    """How many batches make so many global steps. Lightning steps at the last batch of an epoch in any case
+    (loops/training_epoch_loop.py, `_should_accumulate`), and several optimizers count several steps a batch."""
+    if accumulated == 1:
+        a_batch = (train.step - train.first_step) / (train.count - 1) if train.count > 1 else 1.0
+        return steps if a_batch <= 0 or round(a_batch) == 1 else round(steps / a_batch)
+    if length is None:
+        return steps * accumulated
+    epochs, rest = divmod(steps, -(-length // accumulated))
+    return epochs * length + min(rest * accumulated, length)
 
 
-def _last_stretch(contexts: Contexts, first: int) -> Int64Array:
-    """The contexts at the end that are all of one stage and epoch, at most back to `first`."""
-    same = (contexts.stage[first:] == contexts.stage[-1]) & (contexts.epoch[first:] == contexts.epoch[-1])
-    breaks = np.flatnonzero(~same)
-    return np.arange(first + (int(breaks[-1]) + 1 if len(breaks) else 0), len(contexts))
+def _other_work_ns(train: Loop, batch_ns: float, elsewhere_ns: int, left: int) -> float:
+    """Time that validations and the like are still going to take, as they did so far.
+
+    Once an epoch is over its share of such time stands for every epoch; before, what each batch took on average.
+    """
+    current_ns = max(0.0, train.other_ns - train.earlier_ns - (train.others - train.earlier) * batch_ns)
+    current_ns += max(0.0, elsewhere_ns - batch_ns)
+    if train.rounds < 2 or train.planned <= 0:
+        before_ns = max(0.0, train.earlier_ns - train.earlier * batch_ns)
+        return (before_ns + current_ns) / max(1, train.count) * left
+    epoch_ns = max(0.0, train.earlier_ns - train.earlier * batch_ns) / (train.rounds - 1)
+    whole_epochs = max(0, left - (train.planned - train.done)) / train.planned
+    return whole_epochs * epoch_ns + max(0.0, epoch_ns - current_ns)
 
 
-def _loop_bar(contexts: Contexts, rows: Int64Array, now_ns: int) -> Bar:
-    """The bar of the one loop that the contexts `rows` belong to."""
-    stage = stage_name(int(contexts.stage[rows[-1]])) or ""
-    inside = rows[contexts.batch[rows] >= 0]
-    label = _LABELS.get(stage, stage)
-    total = _known(contexts.planned[rows[-1]])
-    if not len(inside):
-        return Bar(label, 0, total, None, None)
-    loader = contexts.dataloader[inside]
-    begun = inside[
-        np.flatnonzero(np.append(True, np.diff(contexts.batch[inside]) != 0) | np.append(True, np.diff(loader) != 0))
-    ]
-    done = int(contexts.batch[inside].max()) + 1 if loader[-1] <= 0 else len(begun)
-    rate = _rate(contexts, begun, rows, now_ns)
-    return Bar(label, done, total, rate, _left(total, done, rate))
-
-
-def _rate(contexts: Contexts, begun: Int64Array, rows: Int64Array, now_ns: int) -> float | None:
-    """Batches per second over the last ones. Time spent elsewhere (a validation in between) does not count."""
-    recent = begun[-_RATE_BATCHES - 1 :]
-    if len(recent) < 2:
-        return None
-    starts = contexts.start_ns[recent]
-    steps = np.diff(starts)
-    # Where the contexts between two batches are not all of this loop, another loop ran in between.
-    undisturbed = np.diff(recent) == np.diff(np.searchsorted(rows, recent))
-    steps = steps[undisturbed]
-    total_ns = int(steps.sum())
-    if not len(steps) or total_ns <= 0:
-        return None
-    waiting_ns = now_ns - int(starts[-1])
-    if rows[-1] == len(contexts) - 1 and waiting_ns > max(_PATIENCE_NS, 3 * total_ns / len(steps)):
-        return len(steps) / ((total_ns + waiting_ns) / 1e9)  # the last batch takes long: say so while it does
-    return len(steps) / (total_ns / 1e9)
-
-
-def _fit_bar(contexts: Contexts, train: Int64Array, epoch: Bar, info: RunInfo | None, now_ns: int) -> Bar:
-    """The bar of the whole fit, in training batches; its time left includes validations as they were so far."""
-    number, first_epoch = int(contexts.epoch[train[-1]]), int(contexts.epoch[train[0]])
-    max_epochs = _limit(info, "max_epochs")
-    total = None if max_epochs is None or epoch.total is None else epoch.total * max_epochs
-    steps = _limit(info, "max_steps")
-    if steps is not None and (total is None or steps * _accumulated(info) < total):
-        total = steps * _accumulated(info)
-    done = number * (epoch.total or 0) + epoch.done if epoch.total is not None else epoch.done
-    here = done - first_epoch * (epoch.total or 0)
-    passed_s = (now_ns - int(contexts.start_ns[train[0]])) / 1e9
-    rate = here / passed_s if here > 1 and passed_s > 0 else None
-    return Bar("fit", done, total, None, _left(total, done, rate))
-
-
-def _accumulated(info: RunInfo | None) -> int:
-    return _limit(info, "accumulate_grad_batches") or 1
-
-
-def _left(total: int | None, done: int, rate_per_s: float | None) -> float | None:
-    if total is None or not rate_per_s:
-        return None
-    return max(0, total - done) / rate_per_s
+def _rate(batch_ns: float | None) -> float | None:
+    return None if batch_ns is None else 1e9 / batch_ns
 
 
 def _limit(info: RunInfo | None, name: str) -> int | None:
     """A positive whole trainer argument; None where it is absent or -1, which means "no limit"."""
     value = info.trainer.get(name) if info else None
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def _seconds(info: RunInfo | None, name: str) -> float | None:
+    value = info.trainer.get(name) if info else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if 0 <= value < math.inf else None
 
 
 def _counted(value: "np.integer") -> int | None:

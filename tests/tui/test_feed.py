@@ -241,7 +241,7 @@ def test_max_steps_ends_a_fit_before_its_epochs(tmp_path: Path) -> None:
     progress = progress_at(
         tmp_path, events_until("run_training_batch", 13), max_steps=5, accumulate_grad_batches=4, max_epochs=-1
     )
-    assert progress.bars[-1].total == 20
+    assert progress.bars[-1].total == 10 + 8, "the last batch of an epoch steps in any case"
 
 
 def test_a_batch_that_hangs_slows_the_rate(tmp_path: Path) -> None:

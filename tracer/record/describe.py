@@ -117,6 +117,12 @@ def action_entry(number: int, owner: Owner, hook: str) -> dict[str, Any]:
     }
 
 
+def _max_seconds(trainer: Any) -> float | None:
+    """After how many seconds of training a Timer ends it, whoever added that; None if there is none."""
+    found = [callback._duration for callback in trainer.callbacks if type(callback).__name__ == "Timer"]
+    return min((seconds for seconds in found if seconds is not None), default=None)
+
+
 _ARGUMENTS: Mapping[str, Callable[[Any], Any]] = {
     "accelerator": lambda trainer: type(trainer.accelerator).__name__,
     "barebones": lambda trainer: trainer.barebones,
@@ -129,6 +135,7 @@ _ARGUMENTS: Mapping[str, Callable[[Any], Any]] = {
     "enable_progress_bar": lambda trainer: trainer.progress_bar_callback is not None,
     "inference_mode": lambda trainer: trainer.predict_loop.inference_mode,
     "logger": lambda trainer: [type(logger).__name__ for logger in trainer.loggers],
+    "max_time": _max_seconds,
     "plugins": lambda trainer: [type(trainer.precision_plugin).__name__],
     "profiler": lambda trainer: type(getattr(trainer.profiler, "original", trainer.profiler)).__name__,
     "strategy": lambda trainer: type(trainer.strategy).__name__,

@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from tui.actions import actions_for, binding_action
+from tui.bars import progress_lines
 from tui.feed import STARTING
 from tui.frame import Frame
 from tui.header import (
@@ -25,7 +26,6 @@ from tui.header import (
     footer_line,
     header_line,
     notice_line,
-    progress_lines,
     transport_line,
 )
 from tui.layout import LEAST_HEIGHT, LEAST_WIDTH, PANES, Layout
