@@ -77,7 +77,7 @@ def test_it_has_a_session_of_its_own(tmp_path: Path) -> None:
 def test_run_directories_are_named_by_time_and_never_shared(tmp_path: Path) -> None:
     names = [new_run_directory(tmp_path / "runs", "my.run", NOW).name for _ in range(3)]
 
-    assert names == ["20260102-030405-my.run", "20260102-030405-my.run-2", "20260102-030405-my.run-3"]
+    assert names == ["20260102-030405-my.run", "20260102-030405.2-my.run", "20260102-030405.3-my.run"]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a b", "-x", "a\n", "ü", "x" * 65])

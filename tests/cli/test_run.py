@@ -115,6 +115,38 @@ def test_a_program_without_a_trainer(tmp_path: Path) -> None:
     assert ended.stdout.endswith("mine.py', '--', 'x']\n")
 
 
+def test_a_program_that_records_elsewhere_itself(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import os, tests.record.models as m\nfrom tracer import HookTracer\n"
+        "os.mkdir('there'); os.chdir('there')\n"
+        "for callbacks in ([HookTracer('own')], []): m.trainer('.', callbacks, max_epochs=1).fit(m.Plain())\n"
+        "os.kill(os.getpid(), 15)",
+        encoding="utf-8",
+    )
+
+    ended = hooktrace("run", "--name", "mine", "mine.py")
+
+    (run,) = Path("runs").iterdir()
+    assert ended.returncode == -signal.SIGTERM
+    assert ended.stderr.splitlines()[-1] == (
+        f"hooktrace: the program was killed by SIGTERM; recorded 2 runs (2 finished): there/own, {run}"
+    )
+    assert open_run("there/own").state == open_run(run).state == "finished"
+
+
+def test_what_the_shell_has_opened_for_a_program_is_open(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import sys; print(open(sys.argv[1]).read())", encoding="utf-8")
+    reading, writing = os.pipe()
+    os.write(writing, b"said")
+    os.close(writing)
+    command = [sys.executable, "-m", "tracer", "run", "-q", "mine.py", f"/dev/fd/{reading}"]
+
+    out = subprocess.check_output(command, pass_fds=[reading], text=True, env=ENVIRONMENT)
+
+    os.close(reading)
+    assert out == "said\n"
+
+
 def test_switched_off_the_program_runs_unrecorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine.py").write_text("import os; print(os.environ.get('HOOKTRACE_DIR'))", encoding="utf-8")
     monkeypatch.setitem(ENVIRONMENT, "HOOKTRACE_DISABLED", "1")
@@ -138,7 +170,7 @@ def test_switched_off_the_program_runs_unrecorded(tmp_path: Path, monkeypatch: p
         (["folder"], 1, "error: folder is a directory without a __main__.py"),
         (["wrong.py"], 1, f"SyntaxError: invalid syntax\n{NOTHING}"),
         (["-m", "no_such_module"], 1, f"No module named no_such_module\n{NOTHING}"),
-        (["killed.py"], 137, f"hooktrace: the program was killed by SIGKILL; {NOTHING[11:]}"),
+        (["killed.py"], -9, f"hooktrace: the program was killed by SIGKILL; {NOTHING[11:]}"),
     ],
 )
 def test_bad_input(arguments: list[str], code: int, words: str) -> None:
@@ -184,6 +216,43 @@ def counting() -> Iterator["subprocess.Popen[str]"]:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         yield process
+
+
+def test_signals_to_all_reach_the_program_once() -> None:
+    """As `kill -- -GROUP` and `timeout` send them, and as a batch system does: to one process after another."""
+    with counting() as process:
+        os.killpg(process.pid, signal.SIGUSR1)
+        out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (9, "SIGUSR1\n")
+
+    with counting() as process:
+        for member in members(process.pid):
+            os.kill(member, signal.SIGTERM)
+        out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (9, "SIGTERM\n")
+
+
+def test_without_its_witness_it_still_passes_signals_on() -> None:
+    with counting() as process:
+        words = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in members(process.pid) if pid != process.pid}
+        (witness,) = [pid for pid in words if words[pid] == Path(f"/proc/{process.pid}/cmdline").read_bytes()]
+        os.kill(witness, signal.SIGKILL)
+        process.send_signal(signal.SIGUSR1)
+        out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (9, "SIGUSR1\n")
+
+
+def members(group: int) -> list[int]:
+    """The processes of a group."""
+    pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+    return [pid for pid in pids if _group_of(pid) == group]
+
+
+def _group_of(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])

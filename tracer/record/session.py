@@ -25,6 +25,7 @@ from tracer.record.describe import (
     describe_run,
     find_metrics,
 )
+from tracer.record.directory import claim_directory, recorder_of, report_directory
 from tracer.record.dispatch import leave_dispatch, watch_dispatch
 from tracer.record.environment import DIRECTORY_VARIABLE, warn
 from tracer.record.gate import Gate
@@ -33,7 +34,7 @@ from tracer.record.roster import describe_callbacks
 from tracer.record.spans import Seam, SpanTable
 from tracer.record.writer import EventWriter
 from tracer.run.control import ControlPage
-from tracer.run.layout import RUN_FILE, actions_file, events_file, write_json
+from tracer.run.layout import RUN_FILE, actions_file, write_json
 
 _INTERRUPTS = ("KeyboardInterrupt", "SIGTERMException")
 
@@ -169,8 +170,12 @@ class Session:
         if self._failure is not None or self._gate is not None:
             return
         if self._run_dir is None:
-            self._run_dir = self._choose_directory(log_dir)
-            self._run_dir.mkdir(parents=True, exist_ok=True)
+            chosen = self._dirpath or os.environ.get(DIRECTORY_VARIABLE)
+            base = Path(chosen) if chosen else Path(log_dir or self.trainer.default_root_dir) / "hooktrace"
+            recorder = recorder_of(self.trainer, self.base_ns)
+            self._run_dir = claim_directory(base.absolute(), self._rank, recorder)
+            if self._rank == 0:
+                report_directory(self._run_dir)
             self._append_actions(self._entries)
         self._writer.start(self._run_dir, self._rank)
         atexit.register(self._writer.flush)
@@ -186,19 +191,6 @@ class Session:
     @property
     def _rank(self) -> int:
         return int(self.trainer.global_rank)
-
-    def _choose_directory(self, log_dir: str | None) -> Path:
-        """The first of `RUN`, `RUN-2`, `RUN-3`, ... in which this rank has not recorded yet: nothing is overwritten.
-
-        Every rank decides by its own stream, so all arrive at the same one without asking each other.
-        """
-        chosen = self._dirpath or os.environ.get(DIRECTORY_VARIABLE)
-        base = Path(chosen) if chosen else Path(log_dir or self.trainer.default_root_dir) / "hooktrace"
-        path, number = base, 1
-        while (path / events_file(self._rank, 0)).exists():
-            number += 1
-            path = base.with_name(f"{base.name}-{number}")
-        return path
 
     def loggers_ready(self) -> None:
         """The loggers have their directories now, and the callbacks their final order.

@@ -20,9 +20,14 @@ from typing import Any, Final
 SCHEMA: Final = 1
 
 RUN_FILE: Final = "run.json"
+CLAIM_FILE: Final = "claim"
+"""Made by whoever is the first to record into a directory; in it, who that is."""
 CONTROL_FILE: Final = "control"
 OUTPUT_FILE: Final = "output.log"
 METRICS_FILE: Final = "metrics.csv"
+
+REPORT_VARIABLE: Final = "HOOKTRACE_REPORT"
+"""In the environment: a file to which a recording appends the path of its directory, in a line of its own."""
 
 RECORD_BYTES: Final = 8
 TIME_BITS: Final = 52

@@ -42,7 +42,9 @@ def refuse_if_off() -> None:
 
 
 def new_run_directory(runs_dir: Path, name: str, now: datetime) -> Path:
-    """Makes a directory `<time>-<name>`, with a number behind it if runs were started in the same second.
+    """Makes a directory `<time>-<name>`, with a number behind the time if runs were started in the same second.
+
+    `RUN-2` is the second Trainer of the program that records into `RUN`, not another program.
 
     Raises:
         UsageError: the name is no plain name.
@@ -51,7 +53,7 @@ def new_run_directory(runs_dir: Path, name: str, now: datetime) -> Path:
     if not RUN_NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for a run: use letters, digits, '.', '_' and '-', at most 64 of them")
     for number in count(1):
-        path = runs_dir / f"{now:%Y%m%d-%H%M%S}-{name}{f'-{number}' if number > 1 else ''}"
+        path = runs_dir / f"{now:%Y%m%d-%H%M%S}{f'.{number}' if number > 1 else ''}-{name}"
         try:
             path.mkdir(parents=True)
         except FileExistsError as error:

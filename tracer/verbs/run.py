@@ -1,7 +1,8 @@
 """`hooktrace run`: records any Lightning program, unchanged.
 
-All it does to the program is a variable in the environment, which the recorder's entry point looks for. Without the
-screen the program runs in our place: its input, output, signals and exit code are what they would be without us.
+All it does to the program is two variables in the environment: where to record, which the recorder's entry point looks
+for, and where to say where it does, which need not be the same. Without the screen the program runs in our place: its
+input, output, signals and exit code are what they would be without us.
 """
 
 import argparse
@@ -10,17 +11,18 @@ import re
 import signal
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import entry_points
-from itertools import count
 from pathlib import Path
 
 from tracer.errors import HooktraceError, UsageError
 from tracer.run.layout import OUTPUT_FILE, RUN_FILE
 from tracer.verbs.arguments import RUNS_DIR, VerbParser, add_runs_dir
+from tracer.verbs.foreground import end_like, run_in_foreground
 from tracer.verbs.launch import DISABLED_VARIABLE, launch, new_run_directory, recording_is_off, refuse_if_off
+from tracer.verbs.recordings import listening
 
 _WITH_VALUE = ("--name", "--runs-dir")
 _NOTHING = "no Trainer was run: nothing to record"
@@ -53,28 +55,27 @@ def configure(parser: VerbParser) -> None:
 
 
 def run(parser: VerbParser, arguments: Sequence[str]) -> int:
-    """Runs the program; returns its exit code (128 + n if signal n has killed it)."""
+    """Runs the program; returns its exit code. Does not return if a signal has killed it, which then kills us."""
     own, program = _split(arguments)
     args = parser.parse_args(own)
     _check(program)
     if args.tui:
         refuse_if_off()
     if recording_is_off():
-        code = _foreground(program, None)
+        code = _foreground(program, {})
         _say(f"{DISABLED_VARIABLE} is set: nothing was recorded", args.quiet)
-        return _shell_code(code)
+        return end_like(code)
     name = _name_of(program) if args.name is None else args.name
     run_dir = new_run_directory(args.runs_dir or RUNS_DIR, name, datetime.now())
     if args.tui:
         return launch(program, run_dir, False, _report_watched)
-    there = set(_numbered(run_dir))
-    code = _foreground(program, run_dir)
-    runs = [path for path in _numbered(run_dir) if path == run_dir or path not in there]
+    with listening() as recordings:
+        code = _foreground(program, {"HOOKTRACE_DIR": str(run_dir.resolve()), **recordings.environment})
+        runs = [path for path in recordings.paths() if path.is_dir()]
     with suppress(OSError):  # that it is not empty, or gone
         run_dir.rmdir()
-        runs.remove(run_dir)
     _say(_summary(runs, code), args.quiet)
-    return _shell_code(code)
+    return end_like(code)
 
 
 def _say(text: str, quiet: bool) -> None:
@@ -122,29 +123,11 @@ def _name_of(program: Sequence[str]) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).lstrip("-._")[:64] or "program"
 
 
-def _foreground(program: Sequence[str], run_dir: Path | None) -> int:
-    from tracer.verbs.foreground import run_in_foreground
-
-    where = {} if run_dir is None else {"HOOKTRACE_DIR": str(run_dir.resolve())}
+def _foreground(program: Sequence[str], ours: Mapping[str, str]) -> int:
     try:
-        return run_in_foreground(program, {**os.environ, **where})
+        return run_in_foreground(program, {**os.environ, **ours})
     except OSError as error:
         raise HooktraceError(f"cannot start {sys.executable}: {error.strerror}") from error
-
-
-def _shell_code(code: int) -> int:
-    return 128 - code if code < 0 else code
-
-
-def _numbered(run_dir: Path) -> list[Path]:
-    """The directories that the Trainers of one program record into, as far as they exist."""
-    paths = []
-    for number in count(1):
-        path = run_dir if number == 1 else run_dir.with_name(f"{run_dir.name}-{number}")
-        if not path.is_dir():
-            break
-        paths.append(path)
-    return paths
 
 
 def _summary(runs: Sequence[Path], code: int) -> str:
@@ -157,7 +140,15 @@ def _summary(runs: Sequence[Path], code: int) -> str:
         shown = runs[0].name if runs[0].parent == RUNS_DIR else runs[0]
         return f"{killed}recorded in {runs[0]} ({states[0]}); to look at it: hooktrace replay {shown}"
     ends = ", ".join(f"{number} {state}" for state, number in Counter(states).items())
-    return f"{killed}recorded {len(runs)} runs ({ends}): {runs[0]} to {runs[-1].name}"
+    return f"{killed}recorded {len(runs)} runs ({ends}): {_list(runs)}"
+
+
+def _list(runs: Sequence[Path]) -> str:
+    """Several runs: the first and the last if they are numbered one after another, else each."""
+    first, *others = runs
+    if others == [first.with_name(f"{first.name}-{number}") for number in range(2, len(runs) + 1)]:
+        return f"{first} to {others[-1].name}"
+    return ", ".join(map(str, runs))
 
 
 def _signal_name(number: int) -> str:
