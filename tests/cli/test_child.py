@@ -19,9 +19,9 @@ NOW = datetime(2026, 1, 2, 3, 4, 5)
 READY_THEN_WAIT = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-with open(sys.argv[1], "w") as ready:
-    ready.write("x")
 try:
+    with open(sys.argv[1], "w") as ready:
+        ready.write("x")
     signal.pause()
 except KeyboardInterrupt:
     sys.exit(7)
