@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
-from tracer.errors import HooktraceError
+from tracer.errors import HooktraceError, NotFoundError
 from tracer.run.control import ControlViewer, Reply
 from tracer.run.text import plain_text
 from tui.actions import actions_for, binding_action
@@ -34,6 +34,8 @@ from tui.themes import DARK, LIGHT, THEMES
 
 TICK_S: Final = 0.2
 _NICENESS: Final = 5
+_LOG_STEPS: Final = (("hook_after",), ("hook_before",))
+"""Keys of the transport that the log answers itself while it has the keys."""
 
 
 class SessionApp(App[str]):
@@ -173,6 +175,8 @@ class SessionApp(App[str]):
                 "the training refused to stop: with several ranks it must be stopped where it runs", severity="warning"
             )
         self._show(message.frame)
+        if message.frame.log.searching:
+            self._asked_early.set()
 
     async def on_session_screen_wished(self, message: SessionScreen.Wished) -> None:
         """The user looks at something else: the answer must not wait for the next poll."""
@@ -240,10 +244,20 @@ class SessionApp(App[str]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys of a replay do nothing, and are not shown, in a live session."""
+        if self._session_screen.log_has_keys and (action == "goto" or parameters in _LOG_STEPS):
+            return True
         return self._player is not None or action not in ("transport", "goto")
 
     def action_transport(self, operation: str) -> None:
-        """Moves the clock of a replay."""
+        """Moves the clock of a replay; in the log, the calls of a hook are looked for there first."""
+        if self._session_screen.log_has_keys and (operation,) in _LOG_STEPS:
+            reason = self._session_screen.step_in_log(operation == "hook_after")
+            if reason is None:
+                return
+            if self._player is None or operation == "hook_before":
+                self.notify(plain_text(reason), markup=False)
+                return
+            self._session_screen.action_follow()
         if self._player is None:
             return
         reason = self._player.do(operation, self._session_screen.selected_action)
@@ -254,8 +268,26 @@ class SessionApp(App[str]):
 
     def action_goto(self) -> None:
         """Asks where to go."""
+        self.push_screen(GotoScreen(self._go_to))
+
+    def _go_to(self, text: str) -> None:
+        """Goes to a place: the log by its cursor if it has come so far, a replay by its clock.
+
+        Raises:
+            HooktraceError: `text` names no place, or none of this run.
+        """
+        if self._session_screen.log_has_keys:
+            try:
+                self._session_screen.go_in_log(text)
+            except NotFoundError:
+                if self._player is None:
+                    raise
+                self._session_screen.action_follow()
+            else:
+                return
         if self._player is not None:
-            self.push_screen(GotoScreen(self._player.go_to))
+            self._player.go_to(text)
+            self._asked_early.set()
 
     def action_help(self) -> None:
         """All keys."""

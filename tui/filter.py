@@ -25,18 +25,18 @@ Ranges = tuple[tuple[int, int], ...]
 """Whole numbers from the first to the second of each pair, both included."""
 
 FORMS: Final = (
-    ("on_train_batch_*", "hook or owner; a part of the name is enough, * and ? stand for anything"),
-    ("hook:backward", "the hook alone"),
-    ("owner:EarlyStopping", "the owner alone"),
+    ("train_batch", "a part of the name of a hook or an owner"),
+    ("=backward on_train_*", "the whole name; * and ? stand for anything"),
+    ("hook:step owner:Early", "the name of the hook, of the owner"),
     ("kind:callback", f"who: {', '.join(OWNER_KINDS)}"),
     ("overridden", "what the owner's class brings itself"),
     ("stage:train", f"where: {', '.join(STAGES)}"),
-    ("epoch:2 batch:10-20", "counted from 1 as on the screen; also 10- and -20"),
+    ("epoch:2 batch:10-20", "counted from 1, as on the screen; also 10- and -20"),
     ("step:100-", "the global step"),
-    (">1ms <2s self>5us", "how long: ns, us, ms, s, m; self is the time without what was called inside"),
-    ("error open", "how it ended: by an exception, or not yet"),
-    ("-word", "none of those; every form can be turned round like this"),
+    (">1ms <2s self>5us", "time in it: ns us ms s m; self: not in calls inside"),
+    ("error open", "it ended by an exception, it has not ended"),
     ("a,b", "one or the other"),
+    ("-word", "turns any form round: what to leave out"),
 )
 """The forms of a word, each with what it means: for the dialog and the help."""
 
@@ -269,7 +269,9 @@ def _example(field: str) -> str:
 
 
 def _like(pattern: str, name: str) -> bool:
-    """Whether a name fits a pattern, both in small letters: as a whole if it has wildcards, else as a part."""
+    """Whether a name fits a pattern, both in small letters: as a whole after = or with wildcards, else as a part."""
+    if pattern.startswith("="):
+        return name == pattern[1:]
     return fnmatchcase(name, pattern) if set(pattern) & set("*?") else pattern in name
 
 

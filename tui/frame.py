@@ -15,6 +15,7 @@ from tracer.run.layout import OUTPUT_FILE
 from tracer.run.metrics import Metrics
 from tracer.run.trace import Trace
 from tui.feed import STARTING, Feed, Moment
+from tui.log import LogSearch, LogView
 from tui.output import OutputTail
 from tui.progress import Progress, ProgressMeter
 from tui.view import LoopView, loop_view
@@ -41,6 +42,7 @@ class Frame:
         gap: what is missing of the recording, in words.
         stats: the actions with the most self time.
         batch: the last complete batch.
+        log: the calls that meet the wish's filter.
         output: last lines of the program's own output.
         error: what went wrong with this poll, in words; everything else is as it was.
     """
@@ -58,6 +60,7 @@ class Frame:
     loop: LoopView = field(default_factory=LoopView)
     stats: tuple[LiveHookStat, ...] = ()
     batch: BatchSpans | None = None
+    log: LogView = field(default_factory=LogView)
     metrics: Metrics = field(default_factory=Metrics)
     output: tuple[str, ...] = ()
     error: str | None = None
@@ -76,6 +79,7 @@ class Session:
         self._output = OutputTail(run_dir / OUTPUT_FILE)
         self._frame = Frame()
         self._last_state = STARTING
+        self._log = LogSearch()
         self.wish = Wish()
         """What the user is looking at; replaced as a whole, by any thread."""
         self._restart()
@@ -130,6 +134,7 @@ class Session:
             open_hook=None if innermost is None else trace.actions[int(trace.action[innermost])].label,
             quiet_ns=max(0, moment.now_ns - trace.now_ns),
             gap=trace.gap,
+            log=self._log.view(trace, frame.wish.log_filter, frame.wish.row),
         )
         hurried = delta.rows - delta.first_row > _HURRIED_SPANS
         self._hurried_loop = hurried and not self._hurried_loop

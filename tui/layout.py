@@ -8,12 +8,12 @@ for the waterfall below the loop as well. The style sheet does the rest by the c
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
-View = Literal["loop", "waterfall"]
+View = Literal["loop", "waterfall", "log"]
 Bottom = Literal["hooks", "output"]
 
 LEAST_WIDTH, LEAST_HEIGHT = 80, 24
 _WIDE, _HIGH, _TALL = 110, 32, 50
-VIEWS: Final[tuple[View, ...]] = ("loop", "waterfall")
+VIEWS: Final[tuple[View, ...]] = ("loop", "waterfall", "log")
 
 
 class Pane(NamedTuple):
@@ -26,6 +26,7 @@ class Pane(NamedTuple):
 PANES: Final = {
     "loop": Pane("loop", "loop"),
     "waterfall": Pane("waterfall", "waterfall"),
+    "log": Pane("log", "log"),
     "losses": Pane("losses", "losses-plot"),
     "hooks": Pane("slowest hooks", "hooks"),
     "output": Pane("output", "output"),

@@ -4,6 +4,8 @@ A widget asks for the rows that it shows and no others; a row is read from the t
 that ten million of them cost as much as ten.
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -14,19 +16,25 @@ from tracer.run.events import Action
 from tracer.run.layout import FUNCTIONS, PAUSE_HOOK, PAUSE_OWNER, STAGES
 from tracer.run.trace import ERROR, OPEN, Trace
 from tui.filter import LogFilter
-from tui.matches import AllRows, Matches
-from tui.text import Line, clock_text, count_text, duration_text, fit, percent_text
+from tui.matches import AllRows, Matches, MatchIndex
+from tui.text import Line, clock_text, count_text, duration_text, fit, percent_text, tight_duration_text
 from tui.view import hook_cells
 
 _DURATION: Final = 9
+_TIGHT: Final = 6
 _STEP: Final = 10
 _PLACE: Final = 17
+_SHORT_PLACE: Final = 9
 _HOUR_NS: Final = 3_600_000_000_000
 _STAGES: Final = ("sanity", "train", "val", "test", "pred")
+_LETTERS: Final = ("s", "b", "v", "t", "p")
+"""What stands before the number of a batch where there is no room for the stage: `e1b812`, `e1v3`."""
 _RAIL: Final = (("│", "faint"), ("├", "faint"), ("╞", "bold"))
 """The column of marks, by what changed since the row above: nothing, the batch, the epoch or more."""
 _SIGNS: Final = {ERROR: ("✗", "bad"), OPEN: ("▶", "open")}
 _LEAST_NAME: Final = 22
+_SEARCH_S: Final = 0.04
+"""How long a poll looks for rows that meet the filter: the first answer must be there within a tenth of a second."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,30 @@ class LogView:
         return int(self.trace.action[self.rows.row(position)])
 
 
+class LogSearch:
+    """Works the log out from poll to poll: what its filter has found is kept until another takes its place."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._query = LogFilter()
+        self._index = MatchIndex(self._query)
+
+    def view(self, trace: Trace, query: LogFilter, near: int) -> LogView:
+        """The log now.
+
+        Args:
+            trace: the spans so far, or, when a replay went back, up to an earlier moment.
+            query: which of them to show.
+            near: row that the user looks at; -1 for the newest.
+        """
+        if query != self._query:
+            self._query, self._index = query, MatchIndex(query)
+        if not query.terms:
+            return LogView(trace, AllRows(len(trace)), query)
+        at = near if near >= 0 else len(trace) - 1
+        return LogView(trace, self._index.advance(trace, at, self._clock, _SEARCH_S), query)
+
+
 @dataclass(frozen=True)
 class LogColumns:
     """Cells of each column, 0 for one that there is no room for; and whether moments show microseconds."""
@@ -79,6 +111,7 @@ class LogColumns:
     place: int
     step: int
     name: int
+    took: int
     own: int
     micros: bool
 
@@ -93,11 +126,13 @@ def log_columns(width: int, long: bool) -> LogColumns:
     """
     micros = width >= 120
     time = (13 if long else 10) + (3 if micros else 0)
-    place = _PLACE if width >= 68 else 0
+    roomy = width >= 72
+    place = _PLACE if roomy else _SHORT_PLACE if width >= 48 else 0
     step = _STEP if width >= 132 else 0
+    took = _DURATION if roomy else _TIGHT
     own = _DURATION if width >= 92 else 0
-    name = max(0, width - 3 - time - place - step - own - _DURATION)
-    return LogColumns(time, place, step, name, own, micros)
+    name = max(0, width - 3 - time - place - step - took - own)
+    return LogColumns(time, place, step, name, took, own, micros)
 
 
 def columns_of(view: LogView, width: int) -> LogColumns:
@@ -110,7 +145,7 @@ def log_header(columns: LogColumns) -> Line:
     words = (("time", columns.time), ("where", columns.place), ("step", columns.step))
     left = "".join(fit(word, room) for word, room in words)
     own = f"{'self':>{columns.own}}" if columns.own else ""
-    return ((f"  {left} {fit('hook', columns.name)}{'took':>{_DURATION}}{own}", "head"),)
+    return ((f"  {left} {fit('hook', columns.name)}{'took':>{columns.took}}{own}", "head"),)
 
 
 def log_line(view: LogView, position: int, columns: LogColumns) -> Line:
@@ -127,16 +162,14 @@ def log_line(view: LogView, position: int, columns: LogColumns) -> Line:
     change = place_change(trace, int(trace.context[above]) if position else None, context)
     status = int(trace.status[row])
     action = trace.actions[int(trace.action[row])]
-    duration = "" if status == OPEN else duration_text(int(trace.duration_ns[row]))
-    own = "" if status == OPEN else duration_text(int(trace.self_ns[row]))
     return (
         _RAIL[change],
         (f" {_time_text(int(trace.start_ns[row]), columns)}", "dim"),
         (_place_text(trace, context, columns), "" if change else "faint"),
         _SIGNS.get(status, (" ", "")),
         *_name(action, int(trace.depth[row]), columns.name),
-        (f"{duration:>{_DURATION}}", "open" if status == OPEN else ""),
-        (f"{own:>{columns.own}}" if columns.own else "", "dim"),
+        (_took_text(int(trace.duration_ns[row]), columns.took), ""),
+        (_took_text(int(trace.self_ns[row]), columns.own), "dim"),
     )
 
 
@@ -168,6 +201,12 @@ def _time_text(time_ns: int, columns: LogColumns) -> str:
     return fit(text[-(columns.time - 1) :], columns.time)
 
 
+def _took_text(time_ns: int, room: int) -> str:
+    """A duration as a column has room for it; nothing while the call is open."""
+    text = "" if time_ns < 0 or not room else tight_duration_text(time_ns) if room == _TIGHT else duration_text(time_ns)
+    return text.rjust(room)
+
+
 def _place_text(trace: Trace, context: int, columns: LogColumns) -> str:
     """Where the loop stood, in the words of the line that goes there: `train e2b812   s2530`."""
     room = columns.place + columns.step
@@ -176,9 +215,13 @@ def _place_text(trace: Trace, context: int, columns: LogColumns) -> str:
     contexts = trace.contexts
     stage, epoch, batch = (int(column[context]) for column in (contexts.stage, contexts.epoch, contexts.batch))
     in_fit = int(contexts.function[context]) == FUNCTIONS.index("fit")
-    name = _STAGES[stage] if 0 <= stage < len(STAGES) else ""
+    known = 0 <= stage < len(STAGES)
     number = f"e{epoch + 1}" if epoch >= 0 and in_fit and stage > 0 else ""
+    if columns.place < _PLACE:
+        letter = _LETTERS[stage] if known and (batch >= 0 or stage != 1) else ""
+        return fit(f"{number}{letter}{batch + 1 if batch >= 0 else ''}", room - 1) + " "
     number += f"b{batch + 1}" if batch >= 0 else ""
+    name = _STAGES[stage] if known else ""
     step = int(contexts.global_step[context])
     text = fit(f"{name:<6} {number}", columns.place - 1) + " "
     return text + fit(f"s{step}" if step >= 0 and in_fit else "", columns.step)

@@ -5,7 +5,9 @@ app, the app gives it to the session and polls at once, the poll works the answe
 frame, and the widget that asked paints it. Nobody waits, and no widget reads a trace that grows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from tui.filter import LogFilter
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,9 @@ class Wish:
     Attributes:
         action: number of the selected hook's action; -1 for "whatever is open now".
         row: row of the selected span in the trace; -1 where the selection is no single call.
+        log_filter: which calls the log shows.
     """
 
     action: int = -1
     row: int = -1
+    log_filter: LogFilter = field(default_factory=LogFilter)

@@ -82,6 +82,7 @@ def test_words_find_hooks_and_owners(played: Trace) -> None:
         "TinyModel.on_train_batch_start",
     }
     assert hooks(played, "hook:backward") == hooks(played, "*_before_backward,*_after_backward,*.backward")
+    assert hooks(played, "=backward") == {"SingleDeviceStrategy.backward"}
     assert hooks(played, "hook:tiny") == set()
     assert hooks(played, "earlystopping.on_fit_start") == {"EarlyStopping.on_fit_start"}
     assert hooks(played, "kind:l") == {

@@ -64,7 +64,7 @@ def test_a_row_says_when_where_who_and_how_long(played: LogView) -> None:
     ]
     assert {role: text for text, role in shown}["callback"] == "C "
     narrow = text_of(log_line(played, row, columns_of(played, 50)))
-    assert narrow.split() == ["│", where[:9], "C", "on_train_batch_start", "Ear…", "1.00", "ms"]
+    assert narrow.split() == ["│", where[:9], "e2b2", "C", "on_train_batch_start", "1.0ms"]
 
 
 def test_the_rail_shows_the_rhythm_of_batches_and_epochs(played: LogView) -> None:

@@ -157,10 +157,10 @@ async def test_the_view_key_cycles_through_the_views(tmp_path: Path) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await settle(app, pilot)
         seen = []
-        for _ in range(3):
-            seen.append((visible(app, "loop"), visible(app, "waterfall")))
+        for _ in range(4):
+            seen.append([name for name in ("loop", "waterfall", "log") if visible(app, name)])
             await press(app, pilot, "v")
-        assert seen == [(True, True), (False, True), (True, True)]
+        assert seen == [["loop", "waterfall"], ["waterfall"], ["log"], ["loop", "waterfall"]]
 
 
 async def test_alone_the_waterfall_shows_every_span(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ async def test_the_output_takes_the_place_of_the_slowest_hooks(tmp_path: Path) -
 
 async def test_a_small_terminal_shows_one_pane_at_a_time(tmp_path: Path) -> None:
     app = live_app(make_run(tmp_path / "run", until=500, state="running"))
-    panes = ["loop", "waterfall", "losses", "hooks", "output"]
+    panes = ["loop", "waterfall", "log", "losses", "hooks", "output"]
     async with app.run_test(size=SMALL) as pilot:
         await settle(app, pilot)
         for expected in [*panes, "loop"]:

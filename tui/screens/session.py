@@ -18,6 +18,7 @@ from textual.widgets import Static
 from tui.actions import actions_for, binding_action
 from tui.bars import progress_lines
 from tui.feed import STARTING
+from tui.filter import LogFilter
 from tui.frame import Frame
 from tui.header import (
     STARTING_TEXT,
@@ -29,8 +30,11 @@ from tui.header import (
     transport_line,
 )
 from tui.layout import LEAST_HEIGHT, LEAST_WIDTH, PANES, Layout
+from tui.screens.filter import FilterScreen
+from tui.seek import parse_target
 from tui.text import Cell, Line, fit
 from tui.widgets.lines import LineView
+from tui.widgets.log import LogPane
 from tui.widgets.loop import LoopPane
 from tui.widgets.losses import LossesPane
 from tui.widgets.rows import RowsPane
@@ -76,6 +80,7 @@ class SessionScreen(Screen[None]):
         self._transport: Transport | None = None
         self._asked: str | None = None
         self._wish = Wish()
+        self._filters: list[str] = []  # that were used, the latest last
         self._layout = layout
         self._bottom_chosen = layout.bottom != Layout().bottom
 
@@ -89,6 +94,7 @@ class SessionScreen(Screen[None]):
             with Vertical(id="left"):
                 yield LoopPane(id="loop")
                 yield WaterfallPane(id="waterfall")
+                yield LogPane(id="log")
             with Vertical(id="right"):
                 yield LineView(id="progress")
                 yield LossesPane(id="losses")
@@ -124,6 +130,7 @@ class SessionScreen(Screen[None]):
         loop.set_empty(*self._empty_loop())
         loop.show(frame.loop)
         self.query_one(WaterfallPane).show(frame.batch)
+        self.query_one(LogPane).show(frame.log)
         self.query_one(LossesPane).show(frame.metrics)
         self.query_one(HooksPane).show(frame.stats)
         self.query_one(OutputPane).show(frame.output)
@@ -144,6 +151,23 @@ class SessionScreen(Screen[None]):
         focused = self.focused
         pane = focused if isinstance(focused, RowsPane) else self.query_one(LoopPane)
         return pane.selected_action
+
+    @property
+    def log_has_keys(self) -> bool:
+        """Whether the keys that go somewhere concern the log."""
+        return self._layout.pane == "log"
+
+    def go_in_log(self, text: str) -> None:
+        """Moves the log's cursor to a place.
+
+        Raises:
+            HooktraceError: `text` names no place, or none that the log shows.
+        """
+        self.query_one(LogPane).go_to(parse_target(text))
+
+    def step_in_log(self, forward: bool) -> str | None:
+        """Moves the log's cursor to the next or the previous call of its hook; returns why not if there is none."""
+        return self.query_one(LogPane).step(forward)
 
     def _show_lines(self) -> None:
         frame, transport = self._frame, self._transport
@@ -236,7 +260,19 @@ class SessionScreen(Screen[None]):
 
     def action_follow(self) -> None:
         """Keeps the open hook in sight again."""
-        self.query_one(LoopPane).set_follow(True)
+        (self.query_one(LogPane) if self._layout.view == "log" else self.query_one(LoopPane)).set_follow(True)
+
+    def action_filter(self) -> None:
+        """Asks which calls the log is to show."""
+        self.app.push_screen(FilterScreen(self._wish.log_filter, tuple(self._filters)), self._filter_log)
+
+    def _filter_log(self, query: LogFilter | None) -> None:
+        if query is None:
+            return
+        if query.text:
+            self._filters = [text for text in self._filters if text != query.text] + [query.text]
+        self._ask(replace(self._wish, log_filter=query))
+        self._go(self._layout.going_to("log"))
 
     def action_metric(self) -> None:
         """The next metric."""
