@@ -33,6 +33,10 @@ from tui.settings import Remembered, Settings
 from tui.themes import DARK, LIGHT, THEMES
 
 TICK_S: Final = 0.2
+_STORM_TICKS: Final = 2
+"""How many times as often is polled when much happens; the session screen then paints its halves in turn."""
+_LEAST_REST_S: Final = 0.02
+"""What is left for keys and painting when a poll takes longer than it should."""
 _NICENESS: Final = 5
 _LOG_STEPS: Final = (("hook_after",), ("hook_before",))
 """Keys of the transport that the log answers itself while it has the keys."""
@@ -143,11 +147,13 @@ class SessionApp(App[str]):
         self.run_worker(self._tick_on(self._tick_s), name="ticks")
 
     async def _tick_on(self, tick_s: float) -> None:
+        loop = asyncio.get_running_loop()
         while True:
+            due = loop.time() + tick_s / (_STORM_TICKS if self._frame.storm else 1)
             self._asked_early.clear()
             await self.tick()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._asked_early.wait(), tick_s)
+                await asyncio.wait_for(self._asked_early.wait(), max(_LEAST_REST_S, due - loop.time()))
 
     async def tick(self) -> None:
         """Polls once, in a thread, and posts what came of it. Does nothing while a poll is under way."""

@@ -25,8 +25,8 @@ from tui.wish import Wish
 TOP_HOOKS: Final = 20
 _SLOW_EVERY: Final = 4
 """Polls between two looks at what nobody can read faster: the table of slowest hooks and the waterfall."""
-_HURRIED_SPANS: Final = 100
-"""With more new spans than this a poll, the numbers of the loop are a blur: every second poll is enough."""
+_STORM_SPANS: Final = 1000
+"""With more new spans a poll than this there is so much to see that it is shown more often."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Frame:
         batch: the last complete batch.
         log: the calls that meet the wish's filter.
         output: last lines of the program's own output.
+        storm: whether very much happens now.
         error: what went wrong with this poll, in words; everything else is as it was.
     """
 
@@ -63,6 +64,7 @@ class Frame:
     log: LogView = field(default_factory=LogView)
     metrics: Metrics = field(default_factory=Metrics)
     output: tuple[str, ...] = ()
+    storm: bool = False
     error: str | None = None
 
     @property
@@ -113,7 +115,6 @@ class Session:
         self._meter = ProgressMeter()
         self._polls_since = _SLOW_EVERY  # the first poll looks at everything
         self._stale = True
-        self._hurried_loop = False
 
     def _with_trace(self, frame: Frame, moment: Moment) -> Frame:
         trace, delta = moment.trace, moment.delta
@@ -136,11 +137,8 @@ class Session:
             gap=trace.gap,
             log=self._log.view(trace, frame.wish.log_filter, frame.wish.row),
         )
-        hurried = delta.rows - delta.first_row > _HURRIED_SPANS
-        self._hurried_loop = hurried and not self._hurried_loop
-        if self._hurried_loop or not hurried:  # in a hurry, the loop just shown stays for one more poll
-            loop = loop_view(self._tree, trace, moment.now_ns, frame.ended) if len(trace) else LoopView()
-            frame = replace(frame, loop=loop)
+        loop = loop_view(self._tree, trace, moment.now_ns, frame.ended) if len(trace) else LoopView()
+        frame = replace(frame, loop=loop, storm=delta.rows - delta.first_row > _STORM_SPANS)
         if not self._stale or (news and self._polls_since < _SLOW_EVERY):
             return frame
         self._polls_since, self._stale = 0, False

@@ -82,6 +82,7 @@ class SessionScreen(Screen[None]):
         self._wish = Wish()
         self._filters: list[str] = []  # that were used, the latest last
         self._layout = layout
+        self._left_next = False
         self._bottom_chosen = layout.bottom != Layout().bottom
 
     def compose(self) -> ComposeResult:
@@ -122,18 +123,31 @@ class SessionScreen(Screen[None]):
         self.call_after_refresh(self._show_lines)
 
     def show(self, frame: Frame, transport: Transport | None, asked: str | None) -> None:
-        """Shows a frame; panes whose part did not change repaint nothing."""
+        """Shows a frame; panes whose part did not change repaint nothing.
+
+        In a storm of events the left and the right half take turns. What Textual does for a frame grows with the
+        rectangle around all that changed, so that two halves cost less than twice the whole.
+        """
         self._frame, self._transport, self._asked = frame, transport, asked
-        self._choose_bottom()
-        self._show_lines()
+        self._left_next = not self._left_next
+        if self._left_next or not frame.storm:
+            self._show_timeline()
+        if not self._left_next or not frame.storm:
+            self._show_rest()
+
+    def _show_timeline(self) -> None:
         loop = self.query_one(LoopPane)
         loop.set_empty(*self._empty_loop())
-        loop.show(frame.loop)
-        self.query_one(WaterfallPane).show(frame.batch)
-        self.query_one(LogPane).show(frame.log)
-        self.query_one(LossesPane).show(frame.metrics)
-        self.query_one(HooksPane).show(frame.stats)
-        self.query_one(OutputPane).show(frame.output)
+        loop.show(self._frame.loop)
+        self.query_one(WaterfallPane).show(self._frame.batch)
+        self.query_one(LogPane).show(self._frame.log)
+
+    def _show_rest(self) -> None:
+        self._choose_bottom()
+        self._show_lines()
+        self.query_one(LossesPane).show(self._frame.metrics)
+        self.query_one(HooksPane).show(self._frame.stats)
+        self.query_one(OutputPane).show(self._frame.output)
 
     @property
     def layout_chosen(self) -> Layout:
