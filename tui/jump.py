@@ -27,10 +27,9 @@ def next_call(view: LogView, position: int, actions: Sequence[int], forward: boo
     """
     if view.trace is None or not actions:
         return None
-    wanted = np.zeros(len(view.trace.actions), np.bool_)
-    wanted[list(actions)] = True
     for first, rows in view.rows.stretches(position, forward):
-        hits = np.flatnonzero(wanted[view.trace.action[rows]])
+        called = view.trace.action[rows]
+        hits = np.flatnonzero(np.logical_or.reduce([called == action for action in actions]))
         if len(hits):
             return first + int(hits[0 if forward else -1])
     return None

@@ -25,6 +25,11 @@ class LogPane(RowsPane):
         """The header of the columns."""
         return 1
 
+    @property
+    def view(self) -> LogView:
+        """What is shown."""
+        return self._view
+
     def show(self, view: LogView) -> None:
         """Shows the log as it is now; keeps the cursor on its call, or on the next one that is shown."""
         filtered = view.query != self._view.query
