@@ -12,8 +12,8 @@ from lightning.pytorch.demos.boring_classes import BoringModel, RandomDataset
 from lightning.pytorch.utilities import CombinedLoader
 from torch.utils.data import DataLoader, IterableDataset
 
-from tests.record.models import Manual, Mixed, Plain, TwoLoaders, trainer
-from tracer import HookTracer, open_run
+from tests.record.models import Mixed, Plain, TwoLoaders, trainer
+from tracer import HookTracer, HookTracerMixin, open_run
 from tracer.run.layout import STAGES
 
 
@@ -37,6 +37,9 @@ class Witness(Callback):
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         self._note(trainer, "on_before_optimizer_step", trainer.fit_loop.epoch_loop.batch_idx, None)
+
+    def on_before_backward(self, trainer: Any, pl_module: Any, loss: Any) -> None:
+        self._note(trainer, "on_before_backward", trainer.fit_loop.epoch_loop.batch_idx, None)
 
     def on_validation_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
@@ -132,8 +135,12 @@ class Together(Plain):
         return super().validation_step(next(part for part in batch if part is not None), batch_idx)
 
 
-class Alternating(Manual):
+class Alternating(BoringModel):
     """Steps two optimizers in one step, as a GAN does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         for optimizer in self.optimizers():  # type: ignore[union-attr]
@@ -144,6 +151,10 @@ class Alternating(Manual):
 
     def configure_optimizers(self) -> Any:
         return [torch.optim.SGD(self.layer.parameters(), lr=0.1) for _ in range(2)]
+
+
+class AlternatingMixed(HookTracerMixin, Alternating):
+    """The same with the mixin."""
 
 
 class Searching(Plain):
@@ -186,6 +197,7 @@ CONFIGS: dict[str, tuple[type[BoringModel], dict[str, Any]]] = {
     "loaders that lie": (LyingLoaders, ALL),
     "loaders at once": (Together, {"max_epochs": 2} | ALL),
     "two steps a batch": (Alternating, {"max_epochs": 2}),
+    "two steps a batch, with the mixin": (AlternatingMixed, {"max_epochs": 2}),
     "closure called again": (Searching, {}),
     "ends the epoch itself": (Refusing, {"max_epochs": 2}),
     "ends within the epoch": (Plain, {"max_epochs": -1, "max_steps": 4}),

@@ -7,7 +7,7 @@ A batch here is a turn of the loop. It begins with its fetch, so fetching a batc
 it. One case is not what it seems: without a known length Lightning fetches one batch ahead (loops/fetchers.py). Then
 the fetch in turn i brings batch i+1, and it is counted where it happens, in turn i; the first of all has no span.
 
-The step of a manual optimization can step several times: the global step is looked at anew where that begins.
+The step of a manual optimization can step several times. Lightning counts such a step right after its span.
 """
 
 import math
@@ -64,7 +64,6 @@ class Place:
         look |= dict.fromkeys(_IN_EPOCH, self._inside_epoch)
         look |= dict.fromkeys(_BETWEEN_BATCHES, self._between_batches)
         look |= {"run_training_batch": self._train_batch, "lr_scheduler_step": self._after_validation}
-        look |= dict.fromkeys(("optimizer_step", "manual_backward", "toggle_optimizer"), self._step)
         self._before = look
         self._before_iterating = dict.fromkeys(_EVALUATION_STARTS, self._fetch_evaluation)
         self._before_iterating["on_train_batch_start"] = self._start_train_batch
@@ -79,6 +78,8 @@ class Place:
 
     def after(self, hook: str) -> Callable[[], None] | None:
         """What to look at right after an action of that hook."""
+        if hook == "optimizer_step" and not self._trainer.lightning_module.automatic_optimization:
+            return self._stepped_manually
         return self._after.get(hook)
 
     def begin_call(self) -> None:
@@ -138,6 +139,11 @@ class Place:
     def _step(self) -> None:
         trainer = self._trainer
         self._say(Mark.STEP, trainer.global_step if trainer.state.fn == "fit" else None)
+
+    def _stepped_manually(self) -> None:
+        self._say(
+            Mark.STEP, self._trainer.global_step + 1
+        )  # it is counted as the next thing (loops/optimization/manual.py)
 
     def _train_batch(self) -> None:
         self._say(Mark.BATCH, self._trainer.fit_loop.epoch_loop.batch_idx)

@@ -78,7 +78,7 @@ class Session:
 
     def before(self, hook: str) -> Callable[[], None] | None:
         """What runs right before an action of that hook is entered."""
-        look = self._look_before(hook)
+        look = self._look(self._place.before, hook)
         due = {
             "on_train_start": (self._steps.watch,),
             "run_training_batch": (self._steps.watch, self._at_batch),
@@ -88,16 +88,16 @@ class Session:
         functions = due if look is None else (look, *due)
         return self._guarded(*functions) if functions else None
 
-    def _look_before(self, hook: str) -> Callable[[], None] | None:
+    def _look(self, where: Callable[[str], Callable[[], None] | None], hook: str) -> Callable[[], None] | None:
         try:
-            return self._place.before(hook)
+            return where(hook)
         except Exception as error:
             self._give_up(error)
             return None
 
     def after(self, hook: str) -> Callable[[], None] | None:
         """What runs right after an action of that hook was left."""
-        look = self._place.after(hook)
+        look = self._look(self._place.after, hook)
         if look is None:
             return None
         if hook == "run_training_batch":
