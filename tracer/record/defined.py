@@ -29,6 +29,10 @@ class Definition:
     """`file:line`; None if it has no Python code."""
     doc: str | None
     """First line of the nearest docstring."""
+    home: type | None = None
+    """The class itself."""
+    arguments: tuple[str, ...] = ()
+    """The names of its arguments; empty if it has no Python code."""
 
 
 def is_overridden(target: Any, hook: str) -> bool | None:
@@ -52,18 +56,20 @@ def definition(target: Any, hook: str) -> Definition | None:
         defined_by=None if origin is None else origin.__name__,
         defined_at=_place(runs),
         doc=next((doc for doc in docs if doc), None),
+        home=origin,
+        arguments=_arguments(runs),
     )
 
 
 def _functions(target: Any, hook: str) -> list[tuple[type | None, Any]]:
     """What there is for a hook, the nearest first: the class that has it (None for the instance), and the function."""
     own = getattr(target, "__dict__", {}).get(hook)
-    found: list[tuple[type | None, Any]] = [] if own is None else [(None, _unwrapped(own))]
-    found += [(cls, _unwrapped(vars(cls)[hook])) for cls in type(target).__mro__ if hook in vars(cls)]
+    found: list[tuple[type | None, Any]] = [] if own is None else [(None, unwrapped(own))]
+    found += [(cls, unwrapped(vars(cls)[hook])) for cls in type(target).__mro__ if hook in vars(cls)]
     return [(cls, function) for cls, function in found if callable(function)]
 
 
-def _unwrapped(entry: Any) -> Any:
+def unwrapped(entry: Any) -> Any:
     """The function as its author wrote it, below methods, partials and well-behaved decorators."""
     for _ in range(100):  # a chain of wrappers can be closed to a ring
         if isinstance(entry, functools.partial | functools.partialmethod):
@@ -82,6 +88,11 @@ def _unwrapped(entry: Any) -> Any:
 def _place(function: Any) -> str | None:
     code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
     return None if code is None else f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def _arguments(function: Any) -> tuple[str, ...]:
+    code = getattr(function, "__code__", None)
+    return () if code is None else tuple(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
 
 def _doc(function: Any) -> str | None:

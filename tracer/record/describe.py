@@ -19,6 +19,7 @@ from typing import Any
 
 from tracer import __version__
 from tracer.record.defined import definition
+from tracer.record.owners import describe_owners
 from tracer.record.roster import describe_callbacks
 from tracer.run.layout import METRICS_FILE, SCHEMA, process_start_ticks
 
@@ -186,7 +187,12 @@ def describe_run(trainer: Any) -> dict[str, Any]:
             "hparams": {str(key): plain(value) for key, value in dict(getattr(model, "hparams", {})).items()},
             "parameters": _parameter_count(model),
         },
-    } | describe_callbacks(trainer)
+    } | describe_roles(trainer)
+
+
+def describe_roles(trainer: Any) -> dict[str, Any]:
+    """The part of run.json about who takes part, which `setup` and `configure_callbacks` can still change."""
+    return describe_callbacks(trainer) | describe_owners(trainer)
 
 
 def find_metrics(trainer: Any) -> str | None:

@@ -22,6 +22,7 @@ from tracer.record.describe import (
     Owner,
     action_entry,
     describe_exception,
+    describe_roles,
     describe_run,
     find_metrics,
 )
@@ -30,7 +31,6 @@ from tracer.record.dispatch import leave_dispatch, watch_dispatch
 from tracer.record.environment import DIRECTORY_VARIABLE, warn
 from tracer.record.gate import Gate
 from tracer.record.optimizer import OptimizerSteps
-from tracer.record.roster import describe_callbacks
 from tracer.record.spans import Seam, SpanTable
 from tracer.record.writer import EventWriter
 from tracer.run.control import ControlPage
@@ -206,7 +206,7 @@ class Session:
                 return
             metrics = find_metrics(self.trainer)
             self._info["metrics"] = metrics and os.path.relpath(metrics, self._run_dir)
-            self._info |= describe_callbacks(self.trainer)
+            self._info |= describe_roles(self.trainer)
             self._save("running")
 
         self._guarded(note)()

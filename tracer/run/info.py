@@ -34,6 +34,31 @@ class CallbackInfo:
 
 
 @dataclass(frozen=True)
+class Override:
+    """A hook that an owner brings itself."""
+
+    defined_at: str | None
+    """`file:line`."""
+    library: bool = False
+    """Whether it comes from Lightning or torch rather than from the program."""
+    removed: tuple[str, ...] = ()
+    """Arguments that it takes and that Lightning no longer passes."""
+
+
+@dataclass(frozen=True)
+class OwnerInfo:
+    """What the module, the datamodule or a callback of the run brings."""
+
+    kind: str
+    name: str
+    instance: int
+    overrides: Mapping[str, Override]
+    """By hook."""
+    others: Mapping[str, str | None]
+    """Public methods that Lightning does not know and the program nowhere mentions, with their `file:line`."""
+
+
+@dataclass(frozen=True)
 class CallInfo:
     """One call of a trainer function."""
 
@@ -62,6 +87,9 @@ class RunInfo:
     callbacks: tuple[CallbackInfo, ...]
     callbacks_given: tuple[str, ...] | None
     """Classes of the callbacks that the user gave to the trainer, in the user's order; None if that is not known."""
+    hooks: Mapping[str, tuple[str, ...]]
+    """The hooks that this Lightning has, by kind of owner; empty in runs that do not say."""
+    owners: tuple[OwnerInfo, ...]
     calls: tuple[CallInfo, ...]
     state: str
     exception: str | None
@@ -116,6 +144,8 @@ def _parse(content: object, path: Path) -> RunInfo:
         parameters=_number(model.get("parameters")),
         callbacks=tuple(_callback(_mapping(entry)) for entry in _list(content.get("callbacks"))),
         callbacks_given=_names(content.get("callbacks_given")),
+        hooks={kind: _names(names) or () for kind, names in _mapping(content.get("hooks")).items()},
+        owners=tuple(_owner(_mapping(entry)) for entry in _list(content.get("owners"))),
         calls=tuple(_call(_mapping(entry)) for entry in _list(content.get("calls"))),
         state=state if (state := content.get("state")) in STATES else "running",
         exception=_text(content.get("exception")),
@@ -133,6 +163,20 @@ def _callback(entry: Mapping[str, Any]) -> CallbackInfo:
         given=_count(entry.get("given")),
         reason=_text(entry.get("reason")),
     )
+
+
+def _owner(entry: Mapping[str, Any]) -> OwnerInfo:
+    return OwnerInfo(
+        kind=_text(entry.get("kind")) or "",
+        name=_text(entry.get("class")) or "",
+        instance=_count(entry.get("instance")) or 0,
+        overrides={hook: _override(_mapping(found)) for hook, found in _mapping(entry.get("overrides")).items()},
+        others={name: _text(place) for name, place in _mapping(entry.get("others")).items()},
+    )
+
+
+def _override(entry: Mapping[str, Any]) -> Override:
+    return Override(_text(entry.get("at")), entry.get("library") is True, _names(entry.get("removed")) or ())
 
 
 def _call(entry: Mapping[str, Any]) -> CallInfo:
