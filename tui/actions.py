@@ -6,7 +6,7 @@ can give it another key.
 
 from typing import Final, Literal, NamedTuple
 
-Where = Literal["session", "transport", "rows"]
+Where = Literal["session", "transport", "rows", "waterfall"]
 
 
 class Action(NamedTuple):
@@ -74,6 +74,14 @@ ACTIONS: Final = (
     Action(
         "leave", "q,ctrl+c,ctrl+q", "q", "quit", "Quit; while it trains, ask what to do with the training.", footer=1
     ),
+    Action("scope", "w", "w", "scope", "Show a batch, an epoch or a validation.", "waterfall", 2),
+    Action("pin", "a", "a", "pin", "Hold what is shown, or follow the latest again.", "waterfall", 2),
+    Action("compare", "d", "d", "compare", "Compare with the median of those before: what is slower?", "waterfall", 2),
+    Action("bars_in", "plus,equals_sign", "+", "zoom in", "Look closer at the selected row.", "waterfall"),
+    Action("bars_out", "minus", "-", "zoom out", "Look from further away.", "waterfall"),
+    Action("bars_whole", "0", "0", "all", "Show all of it again.", "waterfall"),
+    Action("bars_left", "left,h", "← h", "left", "Show what was before.", "waterfall"),
+    Action("bars_right", "right,l", "→ l", "right", "Show what comes after.", "waterfall"),
     Action("cursor_up", "up,k", "↑ k", "up", "Select the row above.", "rows"),
     Action("cursor_down", "down,j", "↓ j", "down", "Select the row below.", "rows"),
     Action("page_up", "pageup", "pgup", "page up", "A page of rows up.", "rows"),
@@ -90,6 +98,7 @@ HEADINGS: Final[dict[Where, str]] = {
     "transport": "Replay",
     "session": "Screen",
     "rows": "In a pane of rows",
+    "waterfall": "In the waterfall",
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tracer.analyze.loops import LoopTree
+from tracer.analyze.pauses import Pauses
 from tracer.analyze.stats import LiveHookStat, LiveStats
 from tracer.run.info import RunInfo
 from tracer.run.layout import OUTPUT_FILE
@@ -16,10 +17,10 @@ from tracer.run.metrics import Metrics
 from tracer.run.trace import Trace
 from tui.feed import STARTING, Feed, Moment
 from tui.log import LogSearch, LogView
+from tui.outline import Bars, BarsFinder
 from tui.output import OutputTail
 from tui.progress import Progress, ProgressMeter
 from tui.view import LoopView, loop_view
-from tui.waterfall import BatchSpans, last_batch
 from tui.wish import Wish
 
 TOP_HOOKS: Final = 20
@@ -41,8 +42,8 @@ class Frame:
         quiet_ns: how long nothing has been entered or left.
         gap: what is missing of the recording, in words.
         stats: the actions with the most self time.
-        batch: the last complete batch.
         log: the calls that meet the wish's filter.
+        bars: what the waterfall shows; None while there is no such stretch.
         output: last lines of the program's own output.
         storm: whether very much happens now.
         error: what went wrong with this poll, in words; everything else is as it was.
@@ -60,8 +61,8 @@ class Frame:
     gap: str | None = None
     loop: LoopView = field(default_factory=LoopView)
     stats: tuple[LiveHookStat, ...] = ()
-    batch: BatchSpans | None = None
     log: LogView = field(default_factory=LogView)
+    bars: Bars | None = None
     metrics: Metrics = field(default_factory=Metrics)
     output: tuple[str, ...] = ()
     storm: bool = False
@@ -84,6 +85,7 @@ class Session:
         self._log = LogSearch()
         self.wish = Wish()
         """What the user is looking at; replaced as a whole, by any thread."""
+        self._bars = BarsFinder()
         self._restart()
 
     def poll(self) -> Frame:
@@ -113,6 +115,7 @@ class Session:
         self._tree = LoopTree()
         self._stats = LiveStats()
         self._meter = ProgressMeter()
+        self._pauses = Pauses()
         self._polls_since = _SLOW_EVERY  # the first poll looks at everything
         self._stale = True
 
@@ -125,6 +128,7 @@ class Session:
         if news:
             self._tree.advance(trace, delta)
             self._stats.advance(trace, delta)
+            self._pauses.advance(trace)
         self._stale |= news or frame.state != self._last_state
         self._last_state = frame.state
         self._polls_since += 1
@@ -139,7 +143,11 @@ class Session:
         )
         loop = loop_view(self._tree, trace, moment.now_ns, frame.ended) if len(trace) else LoopView()
         frame = replace(frame, loop=loop, storm=delta.rows - delta.first_row > _STORM_SPANS)
-        if not self._stale or (news and self._polls_since < _SLOW_EVERY):
-            return frame
-        self._polls_since, self._stale = 0, False
-        return replace(frame, stats=self._stats.top(TOP_HOOKS), batch=last_batch(trace, frame.ended))
+        slow = self._stale and not (news and self._polls_since < _SLOW_EVERY)
+        if slow:
+            self._polls_since, self._stale = 0, False
+            frame = replace(frame, stats=self._stats.top(TOP_HOOKS))
+        if slow or self._bars.is_new(frame.wish.bars):
+            bars = self._bars.find(trace, self._tree, self._pauses, frame.wish.bars, frame.ended)
+            frame = replace(frame, bars=bars)
+        return frame

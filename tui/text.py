@@ -39,6 +39,15 @@ def fit(text: str, width: int, align: str = "left") -> str:
     return padding + clean if align == "right" else clean + padding
 
 
+def fit_name(name: str, width: int) -> str:
+    """A name in exactly `width` cells: one that is too long loses its middle, since hooks differ at their ends."""
+    clean = plain_text(name, limit=1000)
+    if width < 12 or cell_len(clean) <= width or cell_len(clean) != len(clean):
+        return fit(clean, width)
+    tail = min(7, width // 3)
+    return f"{clean[: width - tail - 1]}…{clean[-tail:]}"
+
+
 def duration_text(time_ns: float) -> str:
     """A span of time in at most seven cells: `850 ns`, `12.3 µs`, `1.24 ms`, `3.50 s`, `2:05 m`, `1:02 h`, `9 d`."""
     if time_ns < 0:

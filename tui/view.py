@@ -17,7 +17,7 @@ from tracer.run.events import Action
 from tracer.run.trace import Trace
 from tui.groups import group_callbacks, is_group
 from tui.palette import owner_look
-from tui.text import Line, count_text, duration_text, fit, percent_text
+from tui.text import Line, count_text, duration_text, fit, fit_name, percent_text
 
 _COUNT, _MEAN, _SHARE = 7, 8, 6
 _RIGHT: Final = _COUNT + _MEAN + _SHARE
@@ -178,7 +178,7 @@ def hook_cells(action: Action, width: int, role: str = "") -> Line:
     """A hook's name in exactly `width` cells: the letter of its owner kind, the hook, then the owner as room allows."""
     letter = owner_look(action.owner_kind).letter
     owner = f"{action.owner}#{action.instance}" if action.instance else action.owner
-    hook = fit(action.hook, min(len(action.hook), width - 2))
+    hook = fit_name(action.hook, min(len(action.hook), width - 2))
     rest = width - 2 - len(hook)
     tail = fit(f" {owner}", rest) if rest > 4 or len(owner) < rest else " " * max(0, rest)
     return ((f"{letter} ", action.owner_kind), (hook, role), (tail, "faint"))

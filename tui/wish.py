@@ -8,6 +8,7 @@ frame, and the widget that asked paints it. Nobody waits, and no widget reads a 
 from dataclasses import dataclass, field
 
 from tui.filter import LogFilter
+from tui.outline import BarsWish
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,10 @@ class Wish:
         action: number of the selected hook's action; -1 for "whatever is open now".
         row: row of the selected span in the trace; -1 where the selection is no single call.
         log_filter: which calls the log shows.
+        bars: which stretch the waterfall shows.
     """
 
     action: int = -1
     row: int = -1
     log_filter: LogFilter = field(default_factory=LogFilter)
+    bars: BarsWish = field(default_factory=BarsWish)

@@ -283,8 +283,8 @@ def test_a_session_says_the_same_live_and_replayed(tmp_path: Path) -> None:
     assert (frame.state, frame.now_ns, frame.progress) == (seen.state, seen.now_ns, seen.progress)
     assert frame.loop == seen.loop
     assert [(s.action, s.count, s.self_ns) for s in frame.stats] == [(s.action, s.count, s.self_ns) for s in seen.stats]
-    assert frame.batch is not None and seen.batch is not None
-    assert np.array_equal(frame.batch.start_ns, seen.batch.start_ns)
+    assert frame.bars is not None and seen.bars is not None
+    assert np.array_equal(frame.bars.start_ns, seen.bars.start_ns)
 
 
 def test_a_session_starts_over_when_a_replay_goes_back(tmp_path: Path) -> None:

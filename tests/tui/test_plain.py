@@ -33,7 +33,6 @@ from tui.text import (
     tight_duration_text,
 )
 from tui.view import here_index, hook_cells, loop_line, loop_view, visible_nodes
-from tui.waterfall import axis_line, last_batch, longest, ticks_ms, waterfall_line
 
 
 def line_width(line: tuple[tuple[str, str], ...]) -> int:
@@ -202,63 +201,6 @@ def test_a_hooks_name_fills_its_width_and_keeps_its_letter(width: int) -> None:
     cells = hook_cells(action, width)
     assert line_width(cells) == max(2, width)
     assert cells[0] == ("C ", "callback")
-
-
-def test_the_last_complete_batch_is_found_at_every_moment(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", test_batches=2)
-    total = len(EventTail(run).read())
-    last = -1
-    for events in range(0, total, 25):
-        trace, _ = builder_at(run, events)
-        batch = last_batch(trace, ended=False)
-        if batch is None:
-            continue
-        assert (batch.duration_ns >= 0).all()
-        assert batch.first_row >= last
-        last = batch.first_row
-        if trace.contexts.batch[-1] >= 0:
-            assert batch.first_row < trace.contexts.first_row[-1]
-    assert last > 0
-
-
-def test_a_training_batch_is_one_batch(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", sanity=0, val_batches=0)
-    trace, _ = builder_at(run, 200)
-    batch = last_batch(trace, ended=False)
-    assert batch is not None
-    hooks = [batch.actions[number].hook for number in batch.action.tolist()]
-    assert hooks[0] == "train_dataloader_next"
-    assert hooks.count("run_training_batch") == 1
-    assert hooks[-1] == "on_train_batch_end"
-    assert batch.title.startswith("last batch: train · epoch 1 · batch ")
-
-
-@pytest.mark.parametrize("width", [30, 56, 76, 118])
-def test_every_row_of_the_waterfall_fills_its_width(trace: Trace, width: int) -> None:
-    batch = last_batch(trace, ended=True)
-    assert batch is not None
-    assert line_width(axis_line(batch, width)) == width
-    for index in range(len(batch)):
-        line = waterfall_line(batch, index, width)
-        assert line_width(line) == width
-        assert line[-3][0].strip(), "a bar that cannot be seen"
-
-
-def test_the_longest_spans_keep_their_order_and_what_encloses_them(trace: Trace) -> None:
-    batch = last_batch(trace, ended=True)
-    assert batch is not None
-    kept = longest(batch, 4)
-    assert len(kept) == 4
-    assert (np.diff(kept) > 0).all()
-    assert set(batch.duration_ns[kept].tolist()) <= set(sorted(batch.duration_ns.tolist())[-4:])
-
-
-@given(st.integers(1_000, 10**12), st.integers(2, 12))
-def test_ticks_are_round_few_and_inside(length_ns: int, count: int) -> None:
-    ticks = ticks_ms(length_ns, count)
-    assert ticks[0] == 0
-    assert len(ticks) <= count
-    assert ticks[-1] <= length_ns / 1e6 * (1 + 1e-9)
 
 
 @given(

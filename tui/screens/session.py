@@ -109,7 +109,6 @@ class SessionScreen(Screen[None]):
         """Begins in the pane that was left last."""
         self.query_one("#progress").border_title = "progress"
         self.query_one("#hooks", RowsPane).set_empty((("no hook has returned yet", "dim"),))
-        self.query_one("#waterfall", RowsPane).set_empty((("no batch is complete yet", "dim"),))
         self.query_one("#output", RowsPane).set_empty((("nothing was written to output.log", "dim"),))
         self.query_one(f"#{PANES[self._layout.pane].focus}").focus()
 
@@ -139,7 +138,7 @@ class SessionScreen(Screen[None]):
         loop = self.query_one(LoopPane)
         loop.set_empty(*self._empty_loop())
         loop.show(self._frame.loop)
-        self.query_one(WaterfallPane).show(self._frame.batch)
+        self.query_one(WaterfallPane).show(self._frame.bars, self._frame.wish.bars)
         self.query_one(LogPane).show(self._frame.log)
 
     def _show_rest(self) -> None:
@@ -250,6 +249,10 @@ class SessionScreen(Screen[None]):
     def on_rows_pane_selected(self, message: RowsPane.Selected) -> None:
         """The user points at another hook."""
         self._ask(replace(self._wish, action=message.action, row=message.row))
+
+    def on_waterfall_pane_asked(self, message: WaterfallPane.Asked) -> None:
+        """The user wants other bars."""
+        self._ask(replace(self._wish, bars=message.wish))
 
     def _ask(self, wish: Wish) -> None:
         if wish != self._wish:
