@@ -21,7 +21,7 @@ from tracer.run.text import plain_text
 from tui.actions import actions_for, binding_action
 from tui.child import Child
 from tui.clock import Clock
-from tui.feed import Feed, LiveFeed, ReplayFeed, check_watchable
+from tui.feed import LiveFeed, ReplayFeed, Timeline, check_watchable
 from tui.frame import Frame, Session
 from tui.header import Mode, Transport
 from tui.layout import Layout
@@ -37,6 +37,8 @@ _STORM_TICKS: Final = 2
 """How many times as often is polled when much happens; the session screen then paints its halves in turn."""
 _LEAST_REST_S: Final = 0.02
 """What is left for keys and painting when a poll takes longer than it should."""
+_READING_S: Final = 0.02
+"""Seconds between polls while a long recording is still being read: each poll reads some of it."""
 _NICENESS: Final = 5
 _LOG_STEPS: Final = (("hook_after",), ("hook_before",))
 """Keys of the transport that the log answers itself while it has the keys."""
@@ -111,8 +113,9 @@ class SessionApp(App[str]):
         if self._replay is None:
             check_watchable(run_dir, expected=child is not None)
         self._player = Player(self._replay) if self._replay else None
-        feed: Feed = self._replay or LiveFeed(run_dir, wall)
-        self._session = Session(feed, run_dir)
+        self.timeline: Timeline = self._replay or LiveFeed(run_dir, wall, clock)
+        """What is recorded, and the clock that says which moment of it is shown."""
+        self._session = Session(self.timeline, run_dir)
         self._session_screen = SessionScreen(
             plain_text(run_dir.resolve().name), mode, Layout().remembered(remembered.view, remembered.bottom)
         )
@@ -124,7 +127,7 @@ class SessionApp(App[str]):
     def _open_replay(self, speed: float, start: str | None, clock: Callable[[], float]) -> ReplayFeed:
         feed = ReplayFeed(self._run_dir, lambda end_ns: Clock(end_ns, clock, speed))
         if start is not None:
-            feed.clock.seek(feed.places.find(parse_target(start), 0))
+            feed.begin_at(parse_target(start))
         return feed
 
     @property

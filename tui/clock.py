@@ -29,11 +29,20 @@ class Clock:
         self._playing = playing
         self._base_ns = 0
         self._since_s = source()
+        self.seeks = 0
+        """How often it was moved: who has seen another number must look anew."""
 
     @property
     def end_ns(self) -> int:
         """Where the run ends."""
         return self._end_ns
+
+    def end_at(self, end_ns: int) -> None:
+        """Moves the run's end: it goes on being recorded, or it is known better. At the end, the clock stays there."""
+        with self._lock:
+            self._advance()
+            self._end_ns = max(0, end_ns)
+            self._base_ns = min(self._base_ns, self._end_ns)
 
     @property
     def speed(self) -> float:
@@ -82,6 +91,7 @@ class Clock:
         with self._lock:
             self._since_s = self._source()
             self._base_ns = min(max(0, time_ns), self._end_ns)
+            self.seeks += 1
 
     def _advance(self) -> int:
         """Moves the base up to the source's time, so that every change starts from here; returns it."""

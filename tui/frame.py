@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from tracer.analyze.loops import LoopTree
 from tracer.analyze.pauses import Pauses
-from tracer.analyze.stats import LiveHookStat, LiveStats
+from tracer.analyze.stats import LiveHookStat
 from tracer.run.info import RunInfo
 from tracer.run.layout import OUTPUT_FILE
 from tracer.run.metrics import Metrics
 from tracer.run.trace import Trace
 from tui.feed import STARTING, Feed, Moment
+from tui.landmarks import Landmarks
 from tui.log import LogSearch, LogView
 from tui.outline import Bars, BarsFinder
 from tui.output import OutputTail
@@ -36,6 +36,7 @@ class Frame:
 
     Attributes:
         state: as in `tui.feed.Moment`.
+        generation, reading, landmarks: as in `tui.feed.Moment`.
         trace: the spans so far; None while starting.
         wish: what was asked for when this frame was worked out.
         open_hook: name of the innermost open span; None if none is open.
@@ -53,6 +54,8 @@ class Frame:
     info: RunInfo | None = None
     now_ns: int = 0
     generation: int = 0
+    reading: float | None = None
+    landmarks: Landmarks = field(default_factory=Landmarks)
     trace: Trace | None = None
     wish: Wish = field(default_factory=Wish)
     progress: Progress = field(default_factory=Progress)
@@ -106,28 +109,28 @@ class Session:
             metrics=moment.metrics,
             output=self._output.read(),
             trace=moment.trace,
+            reading=moment.reading,
+            landmarks=moment.landmarks,
             wish=self.wish,
         )
         self._frame = self._with_trace(frame, moment)
         return self._frame
 
     def _restart(self) -> None:
-        self._tree = LoopTree()
-        self._stats = LiveStats()
         self._meter = ProgressMeter()
         self._pauses = Pauses()
         self._polls_since = _SLOW_EVERY  # the first poll looks at everything
         self._stale = True
 
     def _with_trace(self, frame: Frame, moment: Moment) -> Frame:
-        trace, delta = moment.trace, moment.delta
-        if trace is None or delta is None:
+        trace, delta, loops, stats = moment.trace, moment.delta, moment.loops, moment.stats
+        if trace is None or delta is None or loops is None or stats is None:
             return frame
         self._meter.advance(trace)
+        if moment.jumped:
+            self._polls_since, self._stale = _SLOW_EVERY, True
         news = delta.rows > delta.first_row or len(delta.closed) > 0
         if news:
-            self._tree.advance(trace, delta)
-            self._stats.advance(trace, delta)
             self._pauses.advance(trace)
         self._stale |= news or frame.state != self._last_state
         self._last_state = frame.state
@@ -141,13 +144,13 @@ class Session:
             gap=trace.gap,
             log=self._log.view(trace, frame.wish.log_filter, frame.wish.row),
         )
-        loop = loop_view(self._tree, trace, moment.now_ns, frame.ended) if len(trace) else LoopView()
+        loop = loop_view(loops, trace, moment.now_ns, frame.ended) if len(trace) else LoopView()
         frame = replace(frame, loop=loop, storm=delta.rows - delta.first_row > _STORM_SPANS)
         slow = self._stale and not (news and self._polls_since < _SLOW_EVERY)
         if slow:
             self._polls_since, self._stale = 0, False
-            frame = replace(frame, stats=self._stats.top(TOP_HOOKS))
+            frame = replace(frame, stats=stats.top(TOP_HOOKS))
         if slow or self._bars.is_new(frame.wish.bars):
-            bars = self._bars.find(trace, self._tree, self._pauses, frame.wish.bars, frame.ended)
+            bars = self._bars.find(trace, loops, self._pauses, frame.wish.bars, frame.ended)
             frame = replace(frame, bars=bars)
         return frame

@@ -24,20 +24,36 @@ from tui.names import metric_kind
 _STAGE_OF: Final = {"validation": STAGES.index("validate"), "test": STAGES.index("test")}
 
 
-class RowTimes:
-    """The rows of a metrics file with the moment at which each became visible."""
+_GROWN: Final = 1.5
+"""While a recording is still being read, the rows are placed anew each time that it has grown by this factor."""
 
-    def __init__(self, metrics: Metrics, trace: Trace) -> None:
-        self._metrics = metrics
-        self._times_ns = row_times(metrics, trace)
+
+class RowTimes:
+    """The rows of a metrics file at any moment of the run. Placing all of them waits until somebody asks."""
+
+    def __init__(self) -> None:
+        self._metrics = Metrics()
+        self._times_ns = np.empty(0, np.int64)
+        self._placed_ns = -1
         self._shown: tuple[int, Metrics] | None = None
 
-    def until(self, now_ns: int) -> Metrics:
-        """The rows that were there at `now_ns`; the same object while no row was added."""
+    def until(self, now_ns: int, metrics: Metrics, trace: Trace, complete: bool = True) -> Metrics:
+        """The rows that were there at `now_ns`; the same object while no row was added.
+
+        Args:
+            now_ns: the moment, in ns since the run's start.
+            metrics: all rows that there are.
+            trace: all spans that are known.
+            complete: whether that is the whole recording.
+        """
+        grown = trace.now_ns > self._placed_ns * (1 if complete else _GROWN)
+        if metrics is not self._metrics or (now_ns > self._placed_ns and grown):
+            self._metrics, self._placed_ns, self._shown = metrics, trace.now_ns, None
+            self._times_ns = row_times(metrics, trace)
         visible = self._times_ns <= now_ns
         count = int(visible.sum())
         if self._shown is None or self._shown[0] != count:
-            columns = {name: values[visible] for name, values in self._metrics.columns.items()}
+            columns = {name: values[visible] for name, values in metrics.columns.items()}
             self._shown = (count, Metrics(columns))
         return self._shown[1]
 
@@ -108,7 +124,8 @@ def _place_evaluations(
 def _epoch_ends(trace: Trace) -> dict[int, int]:
     """End of the last `on_train_epoch_end` of each epoch: when Lightning has logged the epoch's values."""
     wanted = np.asarray([action.id for action in trace.actions if action.hook == "on_train_epoch_end"], np.int64)
-    rows = np.flatnonzero(np.isin(trace.action, wanted) & (trace.duration_ns >= 0))
-    epochs = trace.column("epoch")[rows]
+    rows = np.flatnonzero(np.isin(trace.action, wanted))
+    rows = rows[(trace.duration_ns[rows] >= 0) & (trace.context[rows] >= 0)]
+    epochs = trace.contexts.epoch[trace.context[rows]]
     ends = trace.start_ns[rows] + trace.duration_ns[rows]
     return dict(zip(epochs.tolist(), ends.tolist(), strict=True))

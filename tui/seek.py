@@ -6,6 +6,7 @@ that is how the screen shows them; Lightning's own numbers, which exports carry,
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -74,19 +75,28 @@ def _place(text: str, epoch: str | None, batch: str | None) -> AtBatch:
 
 
 class Places:
-    """The places of one trace, in time: made once when a replay opens, asked at each key."""
+    """The places of one trace, in time: found out when they are first asked for."""
 
     def __init__(self, trace: Trace) -> None:
-        self._trace = trace
-        contexts = trace.contexts
+        self.trace = trace
+
+    @cached_property
+    def _batch_ns(self) -> Int64Array:
+        contexts = self.trace.contexts
         loop = np.stack([contexts.call, contexts.stage, contexts.epoch, contexts.dataloader, contexts.batch])
         batches = _changes(loop) & (contexts.batch >= 0)
-        # A training batch goes on after a validation that interrupts the epoch: that is not another batch.
+        # A training batch goes on after a validation that interrupts the epoch: that is not another batch. Within an
+        # epoch they count up, so a batch that is not beyond the furthest one was there before.
         train = np.flatnonzero(batches & (contexts.stage == 1))
-        _, first = np.unique(loop[:, train], axis=1, return_index=True)
-        batches[np.delete(train, first)] = False
-        self._batch_ns = contexts.start_ns[batches]
-        self._epoch_ns = contexts.start_ns[_changes(loop[[0, 2]])]
+        count = (np.cumsum(_changes(loop[:, train][[0, 2]])) << 40) + np.minimum(contexts.batch[train], (1 << 40) - 1)
+        furthest = np.maximum.accumulate(count)
+        batches[train[1:][count[1:] <= furthest[:-1]]] = False
+        return contexts.start_ns[batches]
+
+    @cached_property
+    def _epoch_ns(self) -> Int64Array:
+        contexts = self.trace.contexts
+        return contexts.start_ns[_changes(np.stack([contexts.call, contexts.epoch]))]
 
     def epoch_after(self, time_ns: int) -> int | None:
         """Start of the next epoch, or of the next call of the trainer; None after the last."""
@@ -126,20 +136,20 @@ class Places:
             case AtTime(time_ns):
                 return time_ns
             case AtBatch(epoch, batch):
-                contexts = self._trace.contexts
+                contexts = self.trace.contexts
                 return int(contexts.start_ns[context_at(contexts, epoch, batch, now_ns)])
             case AtHook(name):
                 return self._find_hook(name, now_ns)
 
     def _find_hook(self, name: str, now_ns: int) -> int:
-        starts = self._starts(np.asarray(actions_named(self._trace, name), np.int64))
+        starts = self._starts(np.asarray(actions_named(self.trace, name), np.int64))
         if not len(starts):
-            raise NotFoundError(no_hook(self._trace, name))
+            raise NotFoundError(no_hook(self.trace, name))
         following = _after(starts, now_ns)
         return int(starts[0]) if following is None else following
 
     def _starts(self, actions: Int64Array) -> Int64Array:
-        return self._trace.start_ns[np.isin(self._trace.action, actions)]
+        return self.trace.start_ns[np.isin(self.trace.action, actions)]
 
 
 def actions_named(trace: Trace, name: str) -> list[int]:

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from tracer.analyze.loops import LoopNode, LoopTree
+from tracer.analyze.loops import LoopNode, Loops
 from tracer.run.events import Action
 from tracer.run.trace import Trace
 from tui.groups import group_callbacks, is_group
@@ -56,7 +56,7 @@ class LoopView:
         return min(1.0, self.total_ns[node] / self.whole_ns) if self.whole_ns > 0 else 0.0
 
 
-def loop_view(tree: LoopTree, trace: Trace, now_ns: int, ended: bool) -> LoopView:
+def loop_view(tree: Loops, trace: Trace, now_ns: int, ended: bool) -> LoopView:
     """The tree as it is now.
 
     Args:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.analyze.streams import script_actions, streams, taken_in
 from tests.builders import Script, records, script
-from tracer.analyze.loops import LoopTree, loop_tree
+from tracer.analyze.loops import Loops, LoopTree, loop_tree
 from tracer.run.events import Int64Array
 from tracer.run.layout import FUNCTIONS, STAGES
 from tracer.run.trace import Trace
@@ -25,7 +25,7 @@ def outline(tree: LoopTree, spans: bool = True) -> list[tuple[int, str, int]]:
     return [(node.depth, node.label, int(tree.count[node.id])) for node in tree.nodes() if spans or node.kind != "span"]
 
 
-def everything(tree: LoopTree) -> list[tuple[object, ...]]:
+def everything(tree: Loops) -> list[tuple[object, ...]]:
     return [
         (node, int(tree.count[node.id]), int(tree.total_ns[node.id]), int(tree.self_ns[node.id]))
         for node in tree.nodes()

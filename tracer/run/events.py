@@ -27,6 +27,8 @@ from tracer.run.layout import (
 Int64Array = npt.NDArray[np.int64]
 
 _RECORD = np.dtype("<i8")
+_LAST_RECORDS = 8192
+"""So many in a row are never all marks."""
 _DISORDER_NS = 60 * 10**9
 """Threads that record at once can get into each other's way by less than this; a damaged time hardly does."""
 
@@ -81,41 +83,52 @@ class EventTail:
         self.gap: str | None = None
         """What of the stream could not be read, in words."""
 
-    def read(self) -> Int64Array:
-        """The whole records written since the last call, oldest first; empty if there are none."""
-        return np.empty(0, np.int64) if self.gap else self._sound(self._read_new())
+    def read(self, most: int | None = None) -> Int64Array:
+        """The whole records written since the last call, oldest first; empty if there are none.
+
+        Args:
+            most: how many at most; the others are read by later calls.
+        """
+        return np.empty(0, np.int64) if self.gap else self._sound(self._read_new(most))
 
     def _sound(self, events: Int64Array) -> Int64Array:
         """The records up to where the stream stops to be one: it begins with a call, and its time goes on."""
         if not len(events):
             return events
-        if self._latest_ns < 0 and event_codes(events[:1])[0] != Mark.CALL:
+        codes = event_codes(events)
+        if self._latest_ns < 0 and codes[0] != Mark.CALL:
             self.gap = f"{events_file(self._rank, 0)} is damaged or something else: no event stream begins like that"
             return events[:0]
-        times = np.concatenate(([self._latest_ns], event_times(events)))
+        timed = codes < MAX_ACTIONS
+        times = np.where(timed, event_values(events), 0)
         latest = np.maximum.accumulate(times)
-        damaged = np.flatnonzero(latest - times > _DISORDER_NS)
+        np.maximum(latest, self._latest_ns, out=latest)
+        damaged = np.flatnonzero(timed & (latest - times > _DISORDER_NS))
         if len(damaged):
             self.gap = f"{events_file(self._rank, self._segment)} is damaged: what follows there is left out"
-            events, latest = events[: damaged[0] - 1], latest[: damaged[0]]
+            events, latest = events[: damaged[0]], latest[: damaged[0] + 1]
         self._latest_ns = max(0, int(latest[-1]))
         return events
 
-    def _read_new(self) -> Int64Array:
-        parts = [self._read_segment()]
-        while (self._run_dir / events_file(self._rank, self._segment + 1)).exists():
-            # A writer goes on to the next segment only when it is done with this one: what is here now is all.
-            parts.append(self._read_segment())
+    def _read_new(self, most: int | None) -> Int64Array:
+        parts: list[Int64Array] = []
+        left = most
+        while True:
+            # A writer goes on to the next segment only when it is done with this one: what is here then is all.
+            done = (self._run_dir / events_file(self._rank, self._segment + 1)).exists()
+            parts.append(self._read_segment(left))
+            if left is not None:
+                left -= len(parts[-1])
+            if not done or left == 0:
+                return np.concatenate(parts) if len(parts) > 1 else parts[0]
             self._segment += 1
             self._offset = 0
-            parts.append(self._read_segment())
-        return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
-    def _read_segment(self) -> Int64Array:
+    def _read_segment(self, most: int | None) -> Int64Array:
         try:
             with (self._run_dir / events_file(self._rank, self._segment)).open("rb", buffering=0) as file:
                 file.seek(self._offset)
-                data = file.readall()
+                data = file.readall() if most is None else file.read(most * RECORD_BYTES)
         except OSError:
             return np.empty(0, np.int64)
         whole = len(data) - len(data) % RECORD_BYTES
@@ -182,6 +195,31 @@ def _optional_text(value: object) -> str | None:
 def _encodable(text: str) -> str:
     """JSON can say halves of surrogate pairs, which no file and no terminal takes."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def stream_records(run_dir: Path, rank: int = 0) -> int:
+    """How many records the event stream of a rank has now, from the sizes of its segments."""
+    size = segment = 0
+    while (path := run_dir / events_file(rank, segment)).exists():
+        size, segment = size + path.stat().st_size, segment + 1
+    return size // RECORD_BYTES
+
+
+def stream_end_ns(run_dir: Path, rank: int = 0) -> int:
+    """Time of the last event on disk, in ns since the run's start, without reading those before; 0 if there is none.
+
+    What a damaged stream says here may be wrong.
+    """
+    segment = 0
+    while (run_dir / events_file(rank, segment + 1)).exists():
+        segment += 1
+    for path in (run_dir / events_file(rank, number) for number in range(segment, -1, -1)):
+        records = path.stat().st_size // RECORD_BYTES if path.exists() else 0
+        if records:
+            first = max(0, records - _LAST_RECORDS)
+            events = np.fromfile(path, _RECORD, records - first, offset=first * RECORD_BYTES).astype(np.int64)
+            return int(event_values(events[event_codes(events) < MAX_ACTIONS]).max(initial=0))
+    return 0
 
 
 def event_codes(events: Int64Array) -> Int64Array:

@@ -118,6 +118,10 @@ class Trace:
     def __len__(self) -> int:
         return len(self.action)
 
+    def end_ns(self, row: int) -> int:
+        """When a closed span ended, in ns since the run's start."""
+        return int(self.start_ns[row]) + int(self.duration_ns[row])
+
     def ended(self) -> Int64Array:
         """Rows of the spans that ended, in the order in which they did: the inner ones first where ends are equal."""
         rows = np.flatnonzero(self.duration_ns >= 0)
