@@ -3,7 +3,7 @@
 The viewer is a process of its own in a pseudo-terminal, as a user has it, while this process writes a generated run at
 the given rates. Delay is from the end of a hook to the moment at which a frame with it has been painted.
 
-`python -m benchmarks.viewer [--seconds 12] [--size 120x40] [RATE ...]`
+`python -m benchmarks.viewer [--seconds 12] [--size 120x40] [--before KEYS] [RATE ...]`
 """
 
 import argparse
@@ -28,8 +28,8 @@ RATES: Final = (2_000, 60_000)
 _KEY_EVERY_S: Final = 0.7
 
 
-def measure(rate: int, seconds: float, columns: int, rows: int) -> dict[str, Any]:
-    """Runs the viewer for some seconds beside a run of that rate; returns what it says of itself."""
+def measure(rate: int, seconds: float, columns: int, rows: int, before: str = "") -> dict[str, Any]:
+    """Runs the viewer for some seconds beside a run of that rate, `before` typed; returns what it says of itself."""
     with tempfile.TemporaryDirectory() as scratch:
         run = LiveRun(Path(scratch) / "run", rate, seconds + 4)
         report = Path(scratch) / "report.json"
@@ -46,14 +46,16 @@ def measure(rate: int, seconds: float, columns: int, rows: int) -> dict[str, Any
             start_new_session=True,
         )
         os.close(theirs)
-        keys = _serve(run, process, ours)
+        keys = _serve(run, process, ours, before)
         os.close(ours)
         found: dict[str, Any] = json.loads(report.read_bytes())
         return found | {"key_ms": _answers(keys, found.pop("key_painted_ns"))}
 
 
-def _serve(run: LiveRun, process: "subprocess.Popen[bytes]", terminal: int) -> list[int]:
+def _serve(run: LiveRun, process: "subprocess.Popen[bytes]", terminal: int, before: str) -> list[int]:
     """Writes what is due, reads what is drawn, presses a key now and then; returns when it was pressed."""
+    unsent = before.encode()
+    unsent_at = time.monotonic() + 2
     pressed: list[int] = []
     next_write = next_key = time.monotonic()
     next_key += 4
@@ -62,6 +64,9 @@ def _serve(run: LiveRun, process: "subprocess.Popen[bytes]", terminal: int) -> l
         if now >= next_write:
             run.write_due()
             next_write = max(next_write + FLUSH_S, now)
+        if unsent and now >= unsent_at:
+            os.write(terminal, unsent)
+            unsent = b""
         if now >= next_key:
             pressed.append(time.monotonic_ns())
             os.write(terminal, b"j")
@@ -96,11 +101,12 @@ def main() -> None:
     parser.add_argument("rates", nargs="*", type=int, default=list(RATES), help="spans a second")
     parser.add_argument("--seconds", type=float, default=12)
     parser.add_argument("--size", default="120x40")
+    parser.add_argument("--before", default="", help="keys to press first: vv goes to the log")
     options = parser.parse_args()
     columns, rows = (int(part) for part in options.size.split("x"))
     print(machine())
     for rate in options.rates:
-        _show(rate, measure(rate, options.seconds, columns, rows))
+        _show(rate, measure(rate, options.seconds, columns, rows, options.before))
 
 
 if __name__ == "__main__":
