@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -48,6 +49,11 @@ async def type_in(app: SessionApp, pilot: Pilot[Any], key: str, text: str, enter
     await pilot.pause()
     if enter:
         await press(app, pilot, "enter")
+
+
+def wheel(kind: type[events.MouseEvent]) -> events.MouseEvent:
+    """A turn of the mouse wheel over the rows."""
+    return kind(None, 5, 5, 0, 0, 0, False, False, False)
 
 
 def message(app: SessionApp) -> str:
@@ -104,6 +110,9 @@ async def test_what_is_selected_is_told(tmp_path: Path) -> None:
         trace = app.frame.trace
         assert trace is not None
         assert (app.frame.wish.action, app.frame.wish.row) == (int(trace.action[2]), 2)
+        await type_in(app, pilot, "slash", "on_fit_start")
+        row = app.frame.wish.row
+        assert row > 2 and trace.actions[int(trace.action[row])].hook == "on_fit_start", "a filter moves the cursor"
         await press(app, pilot, "f")
         assert (app.frame.wish.action, app.frame.wish.row) == (-1, -1)
 
@@ -117,6 +126,11 @@ async def test_mouse_and_scroll_bar(tmp_path: Path) -> None:
         await pilot.click(LogPane, offset=(10, 5))
         assert not log.follow and log.cursor == log.first + 3  # below the border and the header
         before = log.cursor
+        log.post_message(wheel(events.MouseScrollDown))
+        log.post_message(wheel(events.MouseScrollDown))
+        log.post_message(wheel(events.MouseScrollUp))
+        await pilot.pause()
+        assert log.cursor == before + 3
         right = log.size.width + 1  # the last cell inside border and padding
         await pilot.click(LogPane, offset=(right, 2))
         assert log.cursor == 0

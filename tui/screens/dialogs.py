@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from tracer.errors import HooktraceError
 from tui.actions import HEADINGS, actions_for
+from tui.filter import FORMS as FILTER_FORMS
 from tui.palette import OWNERS
 from tui.seek import FORMS
 
@@ -99,7 +100,10 @@ class HelpScreen(ModalScreen[None]):
             ("  arrows    ", "$primary"),
             "Pan; + and - zoom, r shows everything.\n\n",
         ]
-        parts += [("Letters\n", "bold")]
+        parts += [("In the filter of the log, words that a call must meet\n", "bold")]
+        for form, meaning in FILTER_FORMS:
+            parts += [(f"  {form:<23}", "$primary"), f"{meaning}\n"]
+        parts += [("\nLetters\n", "bold")]
         for look in OWNERS.values():
             parts += [(f"  {look.letter:<10}", look.colour), f"{look.meaning}\n"]
         return [*parts, "  ▶         open now: you are here\n\n", "ctrl+p opens the command palette."]

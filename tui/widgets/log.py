@@ -17,7 +17,9 @@ class LogPane(RowsPane):
         super().__init__(id=id)
         self.follow = True
         self._view = LogView()
-        self._row = -1  # of the call under the cursor
+        self._row = -1  # of the call that the user has put the cursor on
+        self._told = (-1, -1)  # what was said to be selected
+        self._bar = range(0)  # visible rows beside which the scroll bar is
         self._title = ""
 
     @property
@@ -41,6 +43,7 @@ class LogPane(RowsPane):
             self.cursor = min(view.rows.position(self._row), len(view) - 1)
             self.first = max(0, self.cursor - (self.page // 2 if filtered else below))
             self.keep_in_sight(self.cursor)
+            self._tell_if_changed()
         self._say_position()
         if self.is_on_screen:
             self._say_title()
@@ -86,6 +89,14 @@ class LogPane(RowsPane):
         self._select(found)
         return None
 
+    def repaint(self) -> None:
+        """Works out where the scroll bar is, then the visible lines."""
+        count, page = len(self._view), self.page
+        height = max(1, page * page // count) if count > page else 0
+        top = self.first * (page - height) // (count - page) if height else 0
+        self._bar = range(top, top + height)
+        super().repaint()
+
     def row_count(self) -> int:
         """Calls that are shown."""
         return len(self._view)
@@ -93,7 +104,7 @@ class LogPane(RowsPane):
     def row_line(self, index: int, width: int) -> Line:
         """One call, and beside it a piece of the scroll bar."""
         line = log_line(self._view, index, columns_of(self._view, width - 1))
-        return (*line, self._thumb(index - self.first))
+        return (*line, ("┃", "head") if index - self.first in self._bar else (" ", ""))
 
     def row_role(self, index: int) -> str:
         """The cursor, once the user has moved it."""
@@ -113,12 +124,17 @@ class LogPane(RowsPane):
     @property
     def selected_row(self) -> int:
         """The selected row; -1 if there is none."""
-        return self._row
+        return self._view.rows.row(self.cursor) if self.cursor < len(self._view) else -1
 
     def tell_selected(self) -> None:
         """Posts what the user points at: while the pane follows, whatever is open."""
-        action, row = (-1, -1) if self.follow else (self.selected_action, self._row)
-        self.post_message(self.Selected(self, action, row))
+        self._told = (-1, -1) if self.follow else (self.selected_action, self.selected_row)
+        self.post_message(self.Selected(self, *self._told))
+
+    def _tell_if_changed(self) -> None:
+        """Says so if a filter, or a replay that went back, has put another call under the cursor."""
+        if self.has_focus and self._told[1] != self.selected_row:
+            self.tell_selected()
 
     def action_select(self, index: int) -> None:
         """Moves the cursor; the pane stays there from now on, unless it follows and there is nowhere to go."""
@@ -140,22 +156,13 @@ class LogPane(RowsPane):
     def _select(self, position: int) -> None:
         self.set_follow(False)
         self.move_to(position)
-        if len(self._view):
-            self._row = self._view.rows.row(self.cursor)
+        self._row = self.selected_row
         self.tell_selected()
 
     def _go_to_end(self) -> None:
         self.cursor = max(0, len(self._view) - 1)
-        self._row = self._view.rows.row(self.cursor) if len(self._view) else -1
+        self._row = self.selected_row
         self.first = max(0, len(self._view) - self.page)
-
-    def _thumb(self, y: int) -> tuple[str, str]:
-        count = len(self._view)
-        if count <= self.page:
-            return " ", ""
-        height = max(1, self.page * self.page // count)
-        top = self.first * (self.page - height) // (count - self.page)
-        return ("┃", "head") if top <= y < top + height else (" ", "")
 
     def _say_title(self) -> None:
         """Names the filter and what it found. (Setting a title repaints the border: only when it changed.)"""
