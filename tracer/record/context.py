@@ -141,9 +141,8 @@ class Place:
         self._say(Mark.STEP, trainer.global_step if trainer.state.fn == "fit" else None)
 
     def _stepped_manually(self) -> None:
-        self._say(
-            Mark.STEP, self._trainer.global_step + 1
-        )  # it is counted as the next thing (loops/optimization/manual.py)
+        # Lightning counts it as the next thing (loops/optimization/manual.py:133-137).
+        self._say(Mark.STEP, self._trainer.global_step + 1)
 
     def _train_batch(self) -> None:
         self._say(Mark.BATCH, self._trainer.fit_loop.epoch_loop.batch_idx)
