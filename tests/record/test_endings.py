@@ -61,6 +61,23 @@ def test_exceptions(
     assert ("ModelCheckpoint.on_exception" in hooks) == bool(last)
 
 
+def test_sigterm(tmp_path: Path) -> None:
+    class Terminating(Callback):
+        def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+            if batch_idx == 1:
+                os.kill(os.getpid(), signal.SIGTERM)  # Lightning lets the batch end, then raises
+
+    run = trainer(tmp_path, [Terminating(), HookTracer(tmp_path / "run")])
+    with pytest.raises(SystemExit):
+        run.fit(Plain())
+    recorded = open_run(tmp_path / "run")
+    assert run.global_step == 2
+    assert (recorded.state, recorded.info.exception) == ("interrupted", "SIGTERMException")
+    trace = recorded.trace()
+    assert trace.open_rows == ()
+    assert [trace.actions[trace.action[row]].hook for row in (trace.status == 1).nonzero()[0]] == ["run_training_epoch"]
+
+
 class FailingInLoop(Mixed):
     """Fails in its first training step."""
 

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,14 @@ class HookTracer(Callback):
         asking = sys._getframe(1)
         note_order(asking)
         return _class_for(asking, type(self))
+
+    @property
+    def path(self) -> Path | None:
+        """The directory of the run that is being recorded, or was last, for `tracer.open_run`; None if there is none.
+
+        In a notebook: `trainer.fit(model)` in one cell, `open_run(hook_tracer.path).to_pandas()` in the next.
+        """
+        return None if self._session is None else self._session.run_dir
 
     @property
     def log(self) -> Any:

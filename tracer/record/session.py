@@ -136,6 +136,11 @@ class Session:
 
     # -- the life of a recording
 
+    @property
+    def run_dir(self) -> Path | None:
+        """Where it records, once it does."""
+        return self._run_dir
+
     def attach(self) -> None:
         """A trainer function begins: from now on the trainer's profiler is the seam."""
         if self._failure is not None or seam_of(self.trainer) is not None:
