@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
+import numpy as np
 from rich.cells import cell_len
 
-from tracer.run.events import Action
+from tracer.run.events import Action, Int64Array
 from tracer.run.layout import FUNCTIONS, PAUSE_HOOK, PAUSE_OWNER, STAGES
 from tracer.run.trace import ERROR, OPEN, Trace
 from tui.filter import LogFilter
@@ -71,6 +72,13 @@ class LogView:
     @property
     def _short_query(self) -> str:
         return fit(self.query.text, min(cell_len(self.query.text), 40))
+
+    @property
+    def chosen(self) -> Int64Array | None:
+        """The rows that the filter lets through, as far as they have been found; None without a filter."""
+        if isinstance(self.rows, AllRows):
+            return None
+        return np.concatenate((np.empty(0, np.int64), *self.rows.pieces))
 
     def action(self, position: int) -> int:
         """Number of the action of the row at a position; -1 if there is none."""

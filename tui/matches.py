@@ -70,7 +70,7 @@ class AllRows:
                 yield max(0, last - PIECE), slice(max(0, last - PIECE), last)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Matches:
     """The rows found so far, by piece of the trace.
 

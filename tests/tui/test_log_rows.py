@@ -45,6 +45,14 @@ def lines(view: LogView, width: int = 100) -> list[str]:
     return [text_of(log_line(view, position, columns_of(view, width))) for position in range(len(view))]
 
 
+def test_it_says_which_rows_were_chosen(played: LogView) -> None:
+    assert played.trace is not None and played.chosen is None
+    chosen = view_of(played.trace, "backward").chosen
+    assert chosen is not None and chosen.tolist() == found(played.trace, "backward")
+    nothing = view_of(trace_of(records([])), "backward").chosen
+    assert nothing is not None and not len(nothing)
+
+
 @given(streams(), st.integers(40, 220), st.sampled_from(["", "hook1,hook2"]))
 def test_every_row_fills_exactly_its_width(events: Int64Array, width: int, text: str) -> None:
     view = view_of(trace_of(events), text)
