@@ -18,6 +18,7 @@ from lightning.pytorch import LightningModule, seed_everything
 from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
 from lightning.pytorch.profilers import PassThroughProfiler, SimpleProfiler
 from lightning.pytorch.utilities.model_helpers import is_overridden
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from demo_model.cli import DemoCLI
 from demo_model.named_configs import named_configs
@@ -127,9 +128,22 @@ def test_disabled_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert sum(type(callback) is HookTracer for callback in run.callbacks) == 1
 
 
+class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the operations of torch that draw random numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.counted: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            self.counted[str(func)] += 1
+        return func(*args, **(kwargs or {}))
+
+
 def _left_behind(root: Path, act: Callable[[], Any]) -> dict[str, Any]:
     """What a training leaves in the process and in `root`; `act` trains and returns the trainer."""
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, _Draws() as draws:
         warnings.simplefilter("always")
         run = act()
     module, callbacks = run.lightning_module, [callback for callback in run.callbacks if not _ours(callback)]
@@ -141,6 +155,7 @@ def _left_behind(root: Path, act: Callable[[], Any]) -> dict[str, Any]:
         "csv": [path.read_bytes() for path in sorted(root.rglob("metrics.csv"))],
         "checkpoints": {path.name: _plain(torch.load(path, weights_only=False)) for path in root.rglob("*.ckpt")},
         "random": (torch.get_rng_state().tolist(), random.getstate(), str(np.random.get_state())),
+        "draws": draws.counted,
         "warnings": Counter(str(warning.message).replace(str(root), "ROOT") for warning in caught),
         "signals": {number: signal.getsignal(number) for number in signal.valid_signals()},
         "callbacks": [(type(callback), vars(callback).keys()) for callback in callbacks],
@@ -221,6 +236,7 @@ def test_a_demo_config_leaves_the_same(config: str, tmp_path: Path, monkeypatch:
     _assert_same(traced, untraced)
     assert untraced["csv"]
     assert untraced["profiler"][1]
+    assert untraced["draws"].total() > 4
     assert untraced["checkpoints"]
 
 
