@@ -18,6 +18,7 @@ from tracer.run.trace import Trace
 from tui import matches
 from tui.filter import LogFilter, Matcher, parse_filter
 from tui.matches import AllRows, MatchIndex, Rows
+from tui.recording import Recording
 
 QUERIES = (
     *(
@@ -180,6 +181,29 @@ def test_finding_piece_by_piece_finds_the_same(events: Int64Array, text: str, da
             assert all_of(rows) == expected
             assert rows.looked_at == rows.of == len(trace)
             _check_positions(rows, expected, len(trace))
+
+
+@given(failing_streams(), st.sampled_from(QUERIES), st.data())
+def test_a_run_that_is_rewound_while_it_is_written_shows_the_same(
+    events: Int64Array, text: str, data: st.DataObject
+) -> None:
+    """The moments of a recording share their columns, unlike those above: what is open in one is closed in another."""
+    recording, index, query = Recording(STARTED_AT), MatchIndex(parse_filter(text)), parse_filter(text)
+    fed = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matches, "_BITS", 2)
+        patch.setattr(matches, "PIECE", 4)
+        for _ in range(data.draw(st.integers(1, 8))):
+            portion = data.draw(st.integers(0, len(events) - fed))
+            recording.feed(events[fed : fed + portion], ACTIONS)
+            fed += portion
+            latest_ns = recording.whole.now_ns
+            past = data.draw(st.none() | st.integers(0, latest_ns))
+            trace = recording.whole if past is None else recording.at(past).trace
+            rows = index.advance(trace, 0, lambda: 0.0, 1.0)
+            matcher = Matcher(query)
+            matcher.look_at(trace)
+            assert all_of(rows) == matcher.rows(trace, 0, len(trace)).tolist()
 
 
 def _check_positions(rows: Rows, expected: list[int], count: int) -> None:
