@@ -33,7 +33,7 @@ QUERIES = (
         "-stage:train",
     ),
     *("epoch:1-2", "batch:2-", "-batch:-2", "step:0-3", ">3ns", "<4ns", "self>1ns", "-self>1ns", "error", "-error"),
-    *("open", "-open", "hook0,hook2 -kind:callback >2ns -batch:2", "stage:val >0ns"),
+    *("open", "-open", ">0ns", "hook0,hook2 -kind:callback >2ns -batch:2", "stage:val >0ns"),
 )
 
 
@@ -204,6 +204,19 @@ def test_a_run_that_is_rewound_while_it_is_written_shows_the_same(
             matcher = Matcher(query)
             matcher.look_at(trace)
             assert all_of(rows) == matcher.rows(trace, 0, len(trace)).tolist()
+
+
+@pytest.mark.parametrize("text", ["open", "-open", ">3ms", "self<2ms", "hook:run_training -open"])
+def test_a_call_that_ends_or_is_open_again_is_looked_at_anew(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matches, "_BITS", 2)
+    monkeypatch.setattr(matches, "PIECE", 4)
+    play = script(epochs=1, batches=2, val_batches=1)
+    events, actions = records(play.events), script_actions(play)
+    index = MatchIndex(parse_filter(text))
+    forwards = list(range(0, len(events), 3))
+    for moment in (*forwards, *forwards[::-7], len(events), len(events) // 2, len(events)):
+        trace = trace_of(events[:moment], actions)
+        assert all_of(index.advance(trace, 0, lambda: 0.0, 1.0)) == found(trace, text)
 
 
 def _check_positions(rows: Rows, expected: list[int], count: int) -> None:
