@@ -47,8 +47,10 @@ ACTIONS: Final = (
     Action("forward", "right", "→", "+1 s", "Go on one second of the run.", "transport"),
     Action("back_far", "shift+left", "shift+←", "-10 s", "Go back ten seconds of the run.", "transport"),
     Action("forward_far", "shift+right", "shift+→", "+10 s", "Go on ten seconds of the run.", "transport"),
+    Action("event_before", "p", "p", "call", "Go back to where the call before began or ended.", "transport"),
+    Action("event_after", "n", "n", "call", "Go on to where the next call begins or ends.", "transport", 2),
     Action("batch_before", "comma", ",", "batch", "Go to the start of the batch before.", "transport"),
-    Action("batch_after", "full_stop", ".", "batch", "Go to the start of the next batch.", "transport", 2),
+    Action("batch_after", "full_stop,N", ". N", "batch", "Go to the start of the next batch.", "transport", 2),
     Action("epoch_before", "left_parenthesis", "(", "epoch", "Go to the start of the epoch before.", "transport"),
     Action("epoch_after", "right_parenthesis", ")", "epoch", "Go to the start of the next epoch.", "transport", 2),
     Action(
@@ -58,8 +60,17 @@ ACTIONS: Final = (
         "hook_before", "left_curly_bracket", "{", "hook", "Go to the call of the selected hook before.", "transport"
     ),
     Action("first", "home", "home", "first", "Go to the start of the run.", "transport"),
-    Action("last", "end", "end", "last", "Go to the end of the run.", "transport"),
-    Action("goto", "colon", ":", "go to", "Go to a time, an epoch, a batch or a hook that you type.", "transport", 1),
+    Action(
+        "last", "end", "end", "last", "Go to the end of the run; of one that goes on, follow it live.", "transport", 2
+    ),
+    Action(
+        "goto",
+        "colon",
+        ":",
+        "go to",
+        "Go to a chapter, or to a time, an epoch, a batch or a hook that you type.",
+        footer=2,
+    ),
     Action("view", "v", "v", "view", "Show the timeline as a loop, as a waterfall or as a log of all calls.", footer=1),
     Action("follow", "f", "f", "follow", "Keep the open hook, or the newest call in the log, in sight.", footer=2),
     Action("filter", "slash", "/", "filter", "Choose which calls the log shows.", footer=2),
@@ -95,7 +106,7 @@ ACTIONS: Final = (
 _OF_THE_APP: Final = frozenset({"leave", "help", "picture", "goto", "theme"})
 
 HEADINGS: Final[dict[Where, str]] = {
-    "transport": "Replay",
+    "transport": "In a replay, or in a live run once it is rewound (← p , ( { home, or a click on the bar)",
     "session": "Screen",
     "rows": "In a pane of rows",
     "waterfall": "In the waterfall",
@@ -109,6 +120,6 @@ def actions_for(*where: Where) -> tuple[Action, ...]:
 
 def binding_action(action: Action) -> str:
     """What Textual runs for an action: a method of the app, of the session screen or of a pane."""
-    if action.where == "transport" and action.id != "goto":
+    if action.where == "transport":
         return f"app.transport('{action.id}')"
     return f"app.{action.id}" if action.id in _OF_THE_APP else action.id

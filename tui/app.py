@@ -21,24 +21,26 @@ from tracer.run.text import plain_text
 from tui.actions import actions_for, binding_action
 from tui.child import Child
 from tui.clock import Clock
-from tui.feed import LiveFeed, ReplayFeed, Timeline, check_watchable
+from tui.feed import Timeline
 from tui.frame import Frame, Session
-from tui.header import Mode, Transport
+from tui.header import Mode
 from tui.layout import Layout
+from tui.live import LiveFeed, check_watchable
 from tui.player import Player
+from tui.replay import ReplayFeed
 from tui.screens.dialogs import Choice, GotoScreen, HelpScreen, QuitDialog
 from tui.screens.session import SessionScreen
 from tui.seek import parse_target
 from tui.settings import Remembered, Settings
 from tui.themes import DARK, LIGHT, THEMES
+from tui.transport import Transport, transport_of
+from tui.widgets.transport import TransportBar
 
 TICK_S: Final = 0.2
 _STORM_TICKS: Final = 2
 """How many times as often is polled when much happens; the session screen then paints its halves in turn."""
 _LEAST_REST_S: Final = 0.02
 """What is left for keys and painting when a poll takes longer than it should."""
-_READING_S: Final = 0.02
-"""Seconds between polls while a long recording is still being read: each poll reads some of it."""
 _NICENESS: Final = 5
 _LOG_STEPS: Final = (("hook_after",), ("hook_before",))
 """Keys of the transport that the log answers itself while it has the keys."""
@@ -109,12 +111,13 @@ class SessionApp(App[str]):
         self._child = child
         self._tick_s = tick_s
         self._control = ControlViewer(run_dir)
-        self._replay = self._open_replay(speed, start, clock) if mode == "replay" else None
-        if self._replay is None:
+        if mode == "live":
             check_watchable(run_dir, expected=child is not None)
-        self._player = Player(self._replay) if self._replay else None
-        self.timeline: Timeline = self._replay or LiveFeed(run_dir, wall, clock)
+        self.timeline: Timeline = (
+            self._open_replay(speed, start, clock) if mode == "replay" else LiveFeed(run_dir, wall, clock)
+        )
         """What is recorded, and the clock that says which moment of it is shown."""
+        self._player = Player(self.timeline)
         self._session = Session(self.timeline, run_dir)
         self._session_screen = SessionScreen(
             plain_text(run_dir.resolve().name), mode, Layout().remembered(remembered.view, remembered.bottom)
@@ -153,6 +156,8 @@ class SessionApp(App[str]):
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + tick_s / (_STORM_TICKS if self._frame.storm else 1)
+            if self._frame.reading is not None:
+                due = 0.0  # each poll reads some more
             self._asked_early.clear()
             await self.tick()
             with suppress(TimeoutError):
@@ -201,17 +206,15 @@ class SessionApp(App[str]):
         self._session_screen.show(frame, self._transport(), self._asked)
 
     def _transport(self) -> Transport | None:
-        if self._replay is None:
-            return None
-        clock = self._replay.clock
-        return Transport(clock.now_ns(), clock.end_ns, clock.playing, clock.speed)
+        """Which moment is shown, for the bar; None before anything is."""
+        return transport_of(self.timeline, self._frame, self.mode == "live")
 
     def _over(self) -> bool:
         """Whether the session closes by itself: what was asked for has happened, or nothing will ever come."""
         child_ended = self._child is not None and self._child.poll() is not None
         if self._child is not None and child_ended and self._frame.info is None:
             return True
-        return self._asked is not None and (child_ended if self._child else self._frame.ended)
+        return self._asked is not None and (child_ended if self._child else self._frame.over)
 
     @property
     def training(self) -> bool:
@@ -220,7 +223,7 @@ class SessionApp(App[str]):
             return False
         if self._child is not None:
             return self._child.poll() is None
-        return self._frame.state == "running"
+        return self._frame.latest_state == "running"
 
     def action_leave(self) -> None:
         """Quits; asks first while the training goes on."""
@@ -229,7 +232,7 @@ class SessionApp(App[str]):
         if self.training:
             self.push_screen(QuitDialog(self._child is not None, self._asked is not None), self._leave)
         else:
-            self.exit("ended" if self._frame.ended and self.mode == "live" else "closed")
+            self.exit("ended" if self._frame.over and self.mode == "live" else "closed")
 
     async def action_quit(self) -> None:
         """What the command palette calls quitting."""
@@ -252,24 +255,29 @@ class SessionApp(App[str]):
             self.notify("the training cannot be stopped from here: it does not listen (yet)", severity="warning")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys of a replay do nothing, and are not shown, in a live session."""
-        if self._session_screen.log_has_keys and (action == "goto" or parameters in _LOG_STEPS):
+        """Keys of the transport do nothing, and are not shown, where there is nothing to move: at the latest."""
+        if action != "transport" or (self._session_screen.log_has_keys and parameters in _LOG_STEPS):
             return True
-        return self._player is not None or action not in ("transport", "goto")
+        return self._player.can(str(parameters[0]))
 
     def action_transport(self, operation: str) -> None:
-        """Moves the clock of a replay; in the log, the calls of a hook are looked for there first."""
+        """Moves the moment that is shown; in the log, the calls of a hook are looked for there first."""
         if self._session_screen.log_has_keys and (operation,) in _LOG_STEPS:
             reason = self._session_screen.step_in_log(operation == "hook_after")
             if reason is None:
                 return
-            if self._player is None or operation == "hook_before":
+            if self.timeline.clock is None or operation == "hook_before":
                 self.notify(plain_text(reason), markup=False)
                 return
             self._session_screen.action_follow()
-        if self._player is None:
-            return
-        reason = self._player.do(operation, self._session_screen.selected_action)
+        self._moved(self._player.do(operation, self._session_screen.selected_action))
+
+    def on_transport_bar_sought(self, message: TransportBar.Sought) -> None:
+        """Somebody clicked on the bar."""
+        self._moved(self._player.seek(message.time_ns))
+
+    def _moved(self, reason: str | None) -> None:
+        """Shows another moment at once, or says why it is still the same one."""
         if reason:
             self.notify(plain_text(reason), markup=False)
         self._asked_early.set()
@@ -277,7 +285,7 @@ class SessionApp(App[str]):
 
     def action_goto(self) -> None:
         """Asks where to go."""
-        self.push_screen(GotoScreen(self._go_to))
+        self.push_screen(GotoScreen(self._go_to, self._frame.landmarks.chapters))
 
     def _go_to(self, text: str) -> None:
         """Goes to a place: the log by its cursor if it has come so far, a replay by its clock.
@@ -289,18 +297,17 @@ class SessionApp(App[str]):
             try:
                 self._session_screen.go_in_log(text)
             except NotFoundError:
-                if self._player is None:
+                if self.timeline.clock is None:
                     raise
                 self._session_screen.action_follow()
             else:
                 return
-        if self._player is not None:
-            self._player.go_to(text)
-            self._asked_early.set()
+        self._player.go_to(text)
+        self._asked_early.set()
 
     def action_help(self) -> None:
         """All keys."""
-        self.push_screen(HelpScreen(self.mode == "replay"))
+        self.push_screen(HelpScreen())
 
     def action_theme(self) -> None:
         """Dark or light."""
@@ -322,7 +329,7 @@ class SessionApp(App[str]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The table of actions, for the command palette; and the themes."""
-        for action in actions_for("transport", "session") if self._player else actions_for("session"):
+        for action in actions_for("session") if self.timeline.clock is None else actions_for("transport", "session"):
             title = action.tooltip.partition(";")[0].rstrip(".")
             run = partial(self._session_screen.run_action, binding_action(action))
             yield SystemCommand(title, f"key {action.display}", run)

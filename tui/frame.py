@@ -35,8 +35,7 @@ class Frame:
     """What there is to show.
 
     Attributes:
-        state: as in `tui.feed.Moment`.
-        generation, reading, landmarks: as in `tui.feed.Moment`.
+        state, latest_state, generation, reading, landmarks: as in `tui.feed.Moment`.
         trace: the spans so far; None while starting.
         wish: what was asked for when this frame was worked out.
         open_hook: name of the innermost open span; None if none is open.
@@ -54,6 +53,7 @@ class Frame:
     info: RunInfo | None = None
     now_ns: int = 0
     generation: int = 0
+    latest_state: str = STARTING
     reading: float | None = None
     landmarks: Landmarks = field(default_factory=Landmarks)
     trace: Trace | None = None
@@ -73,8 +73,13 @@ class Frame:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether nothing more will come after the moment that is shown."""
         return self.state not in (STARTING, "running")
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will be recorded, whatever moment is shown."""
+        return self.latest_state not in (STARTING, "running")
 
 
 class Session:
@@ -109,6 +114,7 @@ class Session:
             metrics=moment.metrics,
             output=self._output.read(),
             trace=moment.trace,
+            latest_state=moment.latest_state,
             reading=moment.reading,
             landmarks=moment.landmarks,
             wish=self.wish,

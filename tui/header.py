@@ -5,7 +5,6 @@ Plain functions of a `Frame`, so that what the screen says can be tested without
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from rich.cells import cell_len
@@ -17,12 +16,12 @@ from tui.frame import Frame
 from tui.text import (
     Cell,
     Line,
-    bar_cells,
     clock_text,
     count_text,
     duration_text,
     fit,
 )
+from tui.transport import Transport
 
 Mode = Literal["live", "replay"]
 
@@ -42,21 +41,6 @@ _STAMP: Final = re.compile(r"^\d{8}-\d{6}-(?=.)")
 _LONG_QUIET_NS: Final = 5_000_000_000
 
 
-@dataclass(frozen=True)
-class Transport:
-    """Where a replay is: the clock's time and end in ns, whether it plays, how fast."""
-
-    now_ns: int
-    end_ns: int
-    playing: bool
-    speed: float
-
-    @property
-    def speed_text(self) -> str:
-        """As `4x`."""
-        return f"{self.speed:g}x"
-
-
 def header_line(name: str, frame: Frame, width: int, transport: Transport | None, asked: str | None) -> Line:
     """The first line: name, call, stage, epoch, batch, step, time, and on the right how the run stands.
 
@@ -64,7 +48,7 @@ def header_line(name: str, frame: Frame, width: int, transport: Transport | None
         name: the run's.
         frame: what there is to show.
         width: cells to fill; parts that do not fit are left out.
-        transport: of a replay; None for a live run.
+        transport: which moment of the recording is shown; None while nothing is.
         asked: what was asked of the training, such as `stopping…`; None if nothing.
     """
     mark = (f"◌ {asked}", "warn") if asked and not frame.ended else _mark(frame, transport)
@@ -81,7 +65,9 @@ def header_line(name: str, frame: Frame, width: int, transport: Transport | None
 
 
 def _mark(frame: Frame, transport: Transport | None) -> Cell:
-    if transport is None or (transport.now_ns >= transport.end_ns and frame.ended):
+    if transport is not None and transport.rewound:
+        return f"{'▶' if transport.playing else '‖'} rewound {duration_text(transport.behind_ns)} behind", "warn"
+    if transport is None or transport.live or (transport.now_ns >= transport.end_ns and frame.ended):
         return _MARKS.get(frame.state, (plain_text(frame.state, 20), "warn"))
     if transport.playing:
         return f"▶ {transport.speed_text} replay", "live"
@@ -140,16 +126,6 @@ def _notice(frame: Frame) -> Cell:
         case "running" if frame.open_hook and frame.quiet_ns > _LONG_QUIET_NS:
             return f"in {frame.open_hook}: nothing else was called for {duration_text(frame.quiet_ns)}", "warn"
     return (f"incomplete: {frame.gap}", "warn") if frame.gap else ("", "")
-
-
-def transport_line(transport: Transport, width: int) -> Line:
-    """The line of a replay: state, speed, time, bar, end."""
-    state = "▶" if transport.playing else "‖"
-    left = f" {state} {transport.speed_text:>5}  {clock_text(transport.now_ns, tenths=True)} "
-    right = f" {clock_text(transport.end_ns, tenths=True)} "
-    share = transport.now_ns / transport.end_ns if transport.end_ns else 1.0
-    filled, rest = bar_cells(share, max(0, width - len(left) - len(right)))
-    return ((left, "live" if transport.playing else "warn"), (filled, "bar"), (rest, "bar-rest"), (right, "head"))
 
 
 def footer_line(actions: Sequence[Action], width: int) -> Line:

@@ -12,6 +12,7 @@ from tracer.analyze.pauses import Pauses
 from tracer.run.events import Int64Array
 from tracer.run.layout import FUNCTIONS, STAGES
 from tracer.run.trace import Contexts, Trace, function_name
+from tui.text import clock_text
 
 ChapterKind = Literal["call", "epoch", "validation", "checkpoint"]
 
@@ -47,6 +48,11 @@ class Landmarks:
     silent_to: Int64Array = field(default_factory=_NONE.copy)
     paused_from: Int64Array = field(default_factory=_NONE.copy)
     paused_to: Int64Array = field(default_factory=_NONE.copy)
+
+
+def chapter_text(chapter: Chapter) -> str:
+    """A chapter as a list shows it: when, and what."""
+    return f"{clock_text(chapter.time_ns, tenths=True)}  {chapter.label}"
 
 
 class LandmarkFinder:

@@ -62,6 +62,7 @@ STYLES: Final = {
     "validation": ORANGE,
     "pause": f"bold {YELLOW}",
     "bar-rest": "#39424c",
+    "bar-mark": f"bold {SKY}",
     "spark": GREEN,
     "key": f"bold {ORANGE}",
     "tab": f"bold #101418 on {SKY}",

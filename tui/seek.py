@@ -5,6 +5,7 @@ that is how the screen shows them; Lightning's own numbers, which exports carry,
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -97,6 +98,28 @@ class Places:
     def _epoch_ns(self) -> Int64Array:
         contexts = self.trace.contexts
         return contexts.start_ns[_changes(np.stack([contexts.call, contexts.epoch]))]
+
+    def event_after(self, time_ns: int) -> int | None:
+        """When the next hook call begins or ends; None after the last event."""
+        starts = self.trace.start_ns
+        row = int(np.searchsorted(starts, time_ns, side="right"))
+        ends = [end_ns for end_ns in self._ends_around(row - 1) if end_ns > time_ns]
+        return min([*ends, *starts[row : row + 1].tolist()], default=None)
+
+    def event_before(self, time_ns: int) -> int | None:
+        """When a hook call last began or ended before; None at the first event."""
+        starts = self.trace.start_ns
+        row = int(np.searchsorted(starts, time_ns, side="left")) - 1
+        if row < 0:
+            return None
+        return max(int(starts[row]), *(end_ns for end_ns in self._ends_around(row) if end_ns < time_ns), -1)
+
+    def _ends_around(self, row: int) -> Iterator[int]:
+        """The ends of a span and those around it, as far as they ended."""
+        while row >= 0:
+            if self.trace.duration_ns[row] >= 0:
+                yield self.trace.end_ns(row)
+            row = int(self.trace.parent[row])
 
     def epoch_after(self, time_ns: int) -> int | None:
         """Start of the next epoch, or of the next call of the trainer; None after the last."""

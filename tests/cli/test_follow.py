@@ -9,7 +9,7 @@ from tests.builders import LiveRun, make_run
 from tracer.cli import main
 from tracer.errors import NotARunError
 from tracer.verbs.follow import Reporter, follow
-from tui.feed import LiveFeed
+from tui.live import LiveFeed
 
 Captured = pytest.CaptureFixture[str]
 

@@ -7,7 +7,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from tui.app import SessionApp
-from tui.widgets.lines import LineView
+from tui.widgets.lines import Lines
 from tui.widgets.rows import RowsPane
 
 WALL = 1767323045.678901
@@ -49,7 +49,7 @@ async def press(app: SessionApp, pilot: Pilot[Any], *keys: str) -> None:
 
 def line(app: SessionApp, name: str) -> str:
     """What one of the lines of words says."""
-    return app.screen_stack[0].query_one(f"#{name}", LineView).text
+    return app.screen_stack[0].query_one(f"#{name}", Lines).text
 
 
 def rows(app: SessionApp, name: str) -> str:

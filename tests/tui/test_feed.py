@@ -12,9 +12,11 @@ from tracer.errors import HooktraceError
 from tracer.run.reader import open_run
 from tracer.run.trace import Trace
 from tui.clock import Clock
-from tui.feed import STARTING, LiveFeed, Moment, ReplayFeed
+from tui.feed import STARTING, Moment
 from tui.frame import Frame, Session
+from tui.live import LiveFeed
 from tui.progress import Bar, Progress, progress_of
+from tui.replay import ReplayFeed
 from tui.seek import parse_target
 
 

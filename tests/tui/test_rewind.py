@@ -9,9 +9,11 @@ from tests.tui.driving import WALL, Hands
 from tests.tui.test_feed import spans
 from tracer.errors import HooktraceError, NotFoundError
 from tracer.run.reader import open_run
-from tui import feed as feeds
+from tui import intake
 from tui.clock import Clock
-from tui.feed import LiveFeed, Moment, ReplayFeed
+from tui.feed import Moment
+from tui.live import LiveFeed
+from tui.replay import ReplayFeed
 from tui.seek import parse_target
 
 
@@ -35,7 +37,7 @@ def length(moment: Moment) -> int:
 
 @pytest.fixture
 def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feeds, "MOST_RECORDS", 100)
+    monkeypatch.setattr(intake, "MOST_RECORDS", 100)
 
 
 @pytest.mark.usefixtures("small_portions")
@@ -98,7 +100,7 @@ def test_a_live_run_is_rewound_while_it_goes_on(tmp_path: Path) -> None:
     assert (spans(again.trace), again.generation) == (early, past.generation)
     assert feed.whole is not None and len(feed.whole) > length(latest), "what is written is read meanwhile"
     assert clock.end_ns == feed.whole.now_ns
-    feed.return_to_live()
+    feed.to_end()
     now = feed.poll()
     assert now.generation == past.generation, "going on makes nothing void"
     assert spans(now.trace) == spans(open_run(live.path).trace())
@@ -126,7 +128,7 @@ def test_metrics_of_the_past_are_those_of_then(tmp_path: Path) -> None:
     feed, clock = rewound(live.path, Hands())
     clock.seek(feed.places.find(parse_target("e1b3"), 0))
     assert feed.poll().metrics.series("train_loss_step").rows.tolist() == [0, 1]
-    feed.return_to_live()
+    feed.to_end()
     assert len(feed.poll().metrics) == len(live.rows)
 
 

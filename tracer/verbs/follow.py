@@ -10,7 +10,8 @@ from tracer.run.metrics import Metrics
 from tracer.run.text import plain_text
 from tracer.verbs.text import clock
 from tui.child import Child
-from tui.feed import STARTING, LiveFeed, Moment
+from tui.feed import STARTING, Moment
+from tui.live import LiveFeed
 from tui.progress import Bar, progress_of
 
 _POLL_S = 0.25

@@ -1,6 +1,6 @@
 """The dialogs: what to do with a training when the screen is left, all keys, and where a replay should go."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
@@ -8,11 +8,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Input, OptionList, Static
 
 from tracer.errors import HooktraceError
 from tui.actions import HEADINGS, actions_for
 from tui.filter import FORMS as FILTER_FORMS
+from tui.landmarks import Chapter, chapter_text
 from tui.palette import OWNERS
 from tui.seek import FORMS
 
@@ -71,14 +72,6 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,ctrl+c", "close", "close")]
 
-    def __init__(self, replay: bool) -> None:
-        """
-        Args:
-            replay: whether the keys of a replay do something.
-        """
-        super().__init__()
-        self._replay = replay
-
     def compose(self) -> ComposeResult:
         """One line a key, by place."""
         with VerticalScroll() as box:
@@ -89,8 +82,6 @@ class HelpScreen(ModalScreen[None]):
     def _parts(self) -> list[str | tuple[str, str]]:
         parts: list[str | tuple[str, str]] = []
         for where, heading in HEADINGS.items():
-            if where == "transport" and not self._replay:
-                continue
             parts += [(f"{heading}\n", "bold")]
             for action in actions_for(where):
                 parts += [(f"  {action.display:<10}", "$primary"), f"{action.tooltip}\n"]
@@ -114,35 +105,54 @@ class HelpScreen(ModalScreen[None]):
 
 
 class GotoScreen(ModalScreen[None]):
-    """Asks where a replay should go, and stays until it has gone there or the user gives up."""
+    """Asks where to go: a chapter, or whatever can be typed. Stays until it has gone there or the user gives up."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,ctrl+c", "close", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+c", "close", "close"),
+        Binding("down", "chapters", "chapters"),
+    ]
 
-    def __init__(self, go: Callable[[str], None]) -> None:
+    def __init__(self, go: Callable[[str], None], chapters: Sequence[Chapter] = ()) -> None:
         """
         Args:
-            go: sends the replay to what was typed; raises HooktraceError if there is no such place.
+            go: goes to what was typed; raises HooktraceError if there is no such place.
+            chapters: to choose from.
         """
         super().__init__()
         self._go = go
+        self._chapters = chapters
 
     def compose(self) -> ComposeResult:
-        """One line to type in, one that explains."""
+        """One line to type in, one that explains, the chapters."""
         with Vertical() as box:
             box.border_title = "go to"
             yield Input(placeholder="1:23   e2   e2b100   on_validation_start", id="target")
             yield Static(Content(FORMS), id="message")
+            if self._chapters:
+                yield OptionList(*(Content(chapter_text(chapter)) for chapter in self._chapters), id="chapters")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Goes there, or says why not."""
+        self._try(event.value)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Goes to a chapter."""
+        self._try(f"{self._chapters[event.option_index].time_ns / 1e9:.9f}")
+
+    def _try(self, text: str) -> None:
         try:
-            self._go(event.value)
+            self._go(text)
         except HooktraceError as error:
             message = self.query_one("#message", Static)
             message.update(Content(str(error)))
             message.add_class("wrong")
         else:
             self.dismiss()
+
+    def action_chapters(self) -> None:
+        """Down from the line to the list."""
+        if self._chapters:
+            self.query_one(OptionList).focus()
 
     def action_close(self) -> None:
         """Back to the session."""

@@ -23,22 +23,22 @@ from tui.frame import Frame
 from tui.header import (
     STARTING_TEXT,
     Mode,
-    Transport,
     footer_line,
     header_line,
     notice_line,
-    transport_line,
 )
 from tui.layout import LEAST_HEIGHT, LEAST_WIDTH, PANES, Layout
 from tui.screens.filter import FilterScreen
 from tui.seek import parse_target
 from tui.text import Cell, Line, fit
+from tui.transport import Transport
 from tui.widgets.lines import LineView
 from tui.widgets.log import LogPane
 from tui.widgets.loop import LoopPane
 from tui.widgets.losses import LossesPane
 from tui.widgets.rows import RowsPane
 from tui.widgets.tables import HooksPane, OutputPane
+from tui.widgets.transport import TransportBar
 from tui.widgets.waterfall import WaterfallPane
 from tui.wish import Wish
 
@@ -101,7 +101,7 @@ class SessionScreen(Screen[None]):
                 yield LossesPane(id="losses")
                 yield HooksPane(id="hooks")
                 yield OutputPane(id="output")
-        yield LineView(id="transport")
+        yield TransportBar(id="transport")
         yield LineView(id="footer")
         yield Static(id="too-small")
 
@@ -192,10 +192,12 @@ class SessionScreen(Screen[None]):
         self.query_one("#tabs", LineView).show(self._tabs(width))
         for identifier in ("#progress", "#progress-narrow"):
             self._show_progress(self.query_one(identifier, LineView))
-        keys = actions_for("transport", "session") if self._mode == "replay" else actions_for("session")
+        past = transport is not None and not transport.live
+        self.set_class(past, "past")
+        keys = actions_for("transport", "session") if past else actions_for("session")
         self.query_one("#footer", LineView).show(footer_line(keys, width))
         if transport is not None:
-            self.query_one("#transport", LineView).show(transport_line(transport, width))
+            self.query_one(TransportBar).show(transport)
 
     def _show_progress(self, view: LineView) -> None:
         if not view.display:
