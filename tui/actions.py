@@ -80,6 +80,7 @@ ACTIONS: Final = (
     Action("next_pane", "tab", "tab", "pane", "Go to the next pane; a small terminal shows one at a time.", footer=1),
     Action("previous_pane", "shift+tab", "shift+tab", "pane", "Go to the pane before."),
     Action("theme", "t", "t", "theme", "Dark or light."),
+    Action("save", "x", "x", "export", "Export what is shown: calls, curves or output, as a file.", footer=2),
     Action("picture", "S", "S", "picture", "Save the screen as an SVG picture in the current directory."),
     Action("help", "question_mark", "?", "help", "Show all keys.", footer=1),
     Action(

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.csv import WriteOptions, write_csv
 
+from tracer.run.events import Int64Array
 from tracer.run.table import COLUMNS, spans_table
 from tracer.run.trace import Trace
 
@@ -22,12 +23,32 @@ def write(traces: Sequence[Trace], out: BinaryIO) -> None:
     Raises:
         OSError: `out` cannot be written to.
     """
-    out.write((",".join(COLUMNS) + "\n").encode())
+    _write_header(out)
     for trace in traces:
-        options = WriteOptions(include_header=False, quoting_style="needed" if _needs_quotes(trace) else "none")
-        for start in range(0, len(trace), _ROWS):
-            table = spans_table(trace, start, min(start + _ROWS, len(trace)))
-            write_csv(_with_plain_texts(table), out, options)
+        _write_spans(trace, None, out)
+
+
+def write_rows(trace: Trace, rows: Int64Array, out: BinaryIO) -> None:
+    """Writes the spans at these rows of one trace, in the same form.
+
+    Raises:
+        OSError: `out` cannot be written to.
+    """
+    _write_header(out)
+    _write_spans(trace, rows, out)
+
+
+def _write_header(out: BinaryIO) -> None:
+    out.write((",".join(COLUMNS) + "\n").encode())
+
+
+def _write_spans(trace: Trace, rows: Int64Array | None, out: BinaryIO) -> None:
+    options = WriteOptions(include_header=False, quoting_style="needed" if _needs_quotes(trace) else "none")
+    count = len(trace) if rows is None else len(rows)
+    for start in range(0, count, _ROWS):
+        portion = slice(start, min(start + _ROWS, count))
+        table = spans_table(trace, portion if rows is None else rows[portion])
+        write_csv(_with_plain_texts(table), out, options)
 
 
 def _needs_quotes(trace: Trace) -> bool:

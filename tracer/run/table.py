@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from tracer.run.events import Int64Array
 from tracer.run.layout import OWNER_KINDS, STAGES
 from tracer.run.trace import STATUS, Trace
 
@@ -37,16 +38,20 @@ COLUMNS = (
 """Names and order of the columns."""
 
 
-def spans_table(trace: Trace, start: int = 0, stop: int | None = None) -> pa.Table:
-    """Rows `start` to `stop` (default: the end) of a trace as an Arrow table with the columns of `COLUMNS`.
+Rows = slice | Int64Array
+"""Which rows of a trace: from the first to the last of a slice without a step, or those of an array."""
+
+
+def spans_table(trace: Trace, rows: Rows | None = None) -> pa.Table:
+    """The spans at `rows` (default: all) as an Arrow table with the columns of `COLUMNS`.
 
     Integers are 64 bit wide and null where there is no value; texts are dictionaries; `wall_time` is a UTC timestamp in
     microseconds.
     """
-    rows = slice(start, len(trace) if stop is None else stop)
+    rows = slice(0, len(trace)) if rows is None else rows
     action = trace.action[rows]
     columns: dict[str, Any] = {
-        "seq": pa.array(np.arange(rows.start, rows.stop)),
+        "seq": pa.array(np.arange(*rows.indices(len(trace))) if isinstance(rows, slice) else rows.astype(np.int64)),
         "parent": _nullable(trace.parent[rows]),
         "rank": pa.array(np.full(len(action), trace.rank)),
         "stage": _chosen(_context(trace, "stage", rows), STAGES),
@@ -70,7 +75,7 @@ def to_pandas(trace: Trace) -> "pd.DataFrame":
     return frame
 
 
-def _context(trace: Trace, name: str, rows: slice) -> Any:
+def _context(trace: Trace, name: str, rows: Rows) -> Any:
     values = getattr(trace.contexts, name)
     index = trace.context[rows]
     if not len(values):
@@ -95,6 +100,6 @@ def _of_action(trace: Trace, name: str, action: Any) -> pa.Array:
     return _chosen(np.asarray([codes[value] for value in values], np.int32)[action], names)
 
 
-def _wall_time(trace: Trace, rows: slice) -> pa.Array:
+def _wall_time(trace: Trace, rows: Rows) -> pa.Array:
     epoch_us = int(trace.started_at.timestamp()) * 1_000_000 + trace.started_at.microsecond
     return pa.array(epoch_us + trace.start_ns[rows] // 1000, pa.timestamp("us", "UTC"))

@@ -4,6 +4,7 @@ What concerns the run or the replay (quitting, seeking) is the app's; what a pan
 """
 
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 from textual import events
@@ -28,7 +29,9 @@ from tui.header import (
     notice_line,
 )
 from tui.layout import LEAST_HEIGHT, LEAST_WIDTH, PANES, Layout
+from tui.saving import saving_of
 from tui.screens.filter import FilterScreen
+from tui.screens.saving import SaveScreen
 from tui.seek import parse_target
 from tui.text import Cell, Line, fit
 from tui.transport import Transport
@@ -292,6 +295,18 @@ class SessionScreen(Screen[None]):
             self._filters = [text for text in self._filters if text != query.text] + [query.text]
         self._ask(replace(self._wish, log_filter=query))
         self._go(self._layout.going_to("log"))
+
+    def action_save(self) -> None:
+        """Asks where to export what is shown."""
+        saving = saving_of(self._layout.pane, self._frame)
+        if saving is None:
+            self.app.notify("there is nothing to export yet", markup=False)
+            return
+        self.app.push_screen(SaveScreen(saving, Path.cwd(), self._run_name), self._say_saved)
+
+    def _say_saved(self, text: str | None) -> None:
+        if text is not None:
+            self.app.notify(text, markup=False)
 
     def action_metric(self) -> None:
         """The next metric."""
