@@ -73,13 +73,13 @@ async def test_it_follows_the_newest_call_until_the_user_goes_up(tmp_path: Path)
         await settle(app, pilot)
         assert log.row_count() > calls and log.cursor == log.row_count() - 1
         assert title(app) == f"log · {log.row_count()} calls"
-        await press(app, pilot, "up")
+        await pilot.press("up")
         assert not pane(app).follow
         here, first = selected(app), log.first
         live.advance(40)
         await settle(app, pilot)
         assert (selected(app), log.first) == (here, first)
-        await press(app, pilot, "G")
+        await pilot.press("G")
         assert (pane(app).follow, log.cursor) == (True, log.row_count() - 1)
 
 
@@ -88,17 +88,17 @@ async def test_every_key_that_moves_the_cursor(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await open_log(app, pilot)
         log = pane(app)
-        await press(app, pilot, "g")
+        await pilot.press("g")
         assert (log.cursor, log.first) == (0, 0) and "setup" in selected(app)
         moves = [("down", 1), ("j", 1), ("up", -1), ("k", -1), ("pagedown", log.page), ("pagedown", log.page)]
         for key, by in [*moves, ("pageup", -log.page)]:
             before = log.cursor
-            await press(app, pilot, key)
+            await pilot.press(key)
             assert log.cursor == before + by
             assert log.first <= log.cursor < log.first + log.page
-        await press(app, pilot, "f")
+        await pilot.press("f")
         assert log.follow
-        await press(app, pilot, "down")
+        await pilot.press("down")
         assert log.follow, "there is nowhere to go"
 
 
@@ -179,9 +179,9 @@ async def test_the_cursor_stays_on_its_call_when_the_filter_changes(tmp_path: Pa
     app = live_app(make_run(tmp_path / "run", batches=60))
     async with app.run_test(size=SIZE) as pilot:
         await open_log(app, pilot)
-        await press(app, pilot, "g")
+        await pilot.press("g")
         await type_in(app, pilot, "colon", "e2b30")
-        await press(app, pilot, "j", "j", "j")
+        await pilot.press("j", "j", "j")
         here = selected(app)[1:].split()
         assert "e2b30" in here
         hook = here[here.index("e2b30") + 2]
@@ -202,7 +202,7 @@ async def test_wrong_filters_are_said_while_they_are_typed(tmp_path: Path) -> No
         app.screen.query_one(Input).value = "stage:train"
         await pilot.pause()
         assert message(app).startswith("enter shows these calls")
-        await press(app, pilot, "escape")
+        await pilot.press("escape")
         assert not on_top(app, FilterScreen)
         assert "stage:train" not in title(app)
 
@@ -244,7 +244,7 @@ async def test_goto_moves_the_cursor(tmp_path: Path, text: str, expected: str) -
     app = live_app(make_run(tmp_path / "run"))
     async with app.run_test(size=SIZE) as pilot:
         await open_log(app, pilot)
-        await press(app, pilot, "g")
+        await pilot.press("g")
         await type_in(app, pilot, "colon", text)
         assert not on_top(app, GotoScreen)
         assert expected in selected(app) and not pane(app).follow
@@ -257,29 +257,35 @@ async def test_goto_says_what_is_not_there(tmp_path: Path) -> None:
         for text, expected in [("e9", "there is no epoch 9"), ("1:00:00", "the log ends at"), ("?", "cannot go to")]:
             await type_in(app, pilot, "colon", text)
             assert on_top(app, GotoScreen) and expected in message(app)
-            await press(app, pilot, "escape")
+            await pilot.press("escape")
 
 
 async def test_the_calls_of_the_selected_hook(tmp_path: Path) -> None:
     app = live_app(make_run(tmp_path / "run", batches=3))
     async with app.run_test(size=SIZE) as pilot:
         await open_log(app, pilot)
-        await press(app, pilot, "g")
+        await pilot.press("g")
         await type_in(app, pilot, "colon", "run_training_batch")
         log, seen = pane(app), []
         for _ in range(3):
             seen.append(log.cursor)
             assert "L run_training_batch" in selected(app)
-            await press(app, pilot, "right_curly_bracket")
+            await pilot.press("right_curly_bracket")
         assert seen == sorted(set(seen))
-        await press(app, pilot, "left_curly_bracket")
+        await pilot.press("left_curly_bracket")
         assert log.cursor == seen[2]
-        await press(app, pilot, "left_curly_bracket", "left_curly_bracket", "left_curly_bracket")
+        await pilot.press("left_curly_bracket", "left_curly_bracket", "left_curly_bracket")
         assert log.cursor == seen[0]
         assert notices(app) == ["run_training_batch was not called before"]
         await type_in(app, pilot, "colon", "on_fit_end")
-        await press(app, pilot, "right_curly_bracket")
+        await pilot.press("right_curly_bracket")
         assert notices(app)[-1] == "EarlyStopping.on_fit_end is not called again so far"
+        await type_in(app, pilot, "slash", "on_fit_end")
+        await pilot.press("left_curly_bracket")
+        assert notices(app)[-1] == "EarlyStopping.on_fit_end was not called before, as far as the filter shows"
+        await type_in(app, pilot, "slash", "nothing_like_this")
+        await pilot.press("left_curly_bracket")
+        assert notices(app)[-1] == "the log shows no call"
 
 
 async def test_a_replay_is_sent_to_what_the_log_has_not_come_to_yet(tmp_path: Path) -> None:
@@ -316,7 +322,7 @@ async def test_hostile_names_do_nothing(tmp_path: Path) -> None:
     app = live_app(make_run(tmp_path / "run", callbacks=hostile, until=300, state="running"))
     async with app.run_test(size=SIZE) as pilot:
         await open_log(app, pilot)
-        await press(app, pilot, "g")
+        await pilot.press("g")
         assert "[bold]x[/bold]" in rows(app, "log") and "\x1b" not in rows(app, "log")
         await type_in(app, pilot, "slash", "[/nonsense -[x")
         assert title(app).replace("\\", "").endswith("/[/nonsense -[x")

@@ -85,7 +85,8 @@ class LogPane(RowsPane):
         found = next_call(self._view, self.cursor, [action], forward)
         if found is None:
             label = self._view.trace.actions[action].label
-            return f"{label} is not called again so far" if forward else f"{label} was not called before"
+            among = ", as far as the filter shows" if self._view.query.terms else ""
+            return f"{label} is not called again so far{among}" if forward else f"{label} was not called before{among}"
         self._select(found)
         return None
 
