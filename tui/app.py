@@ -19,9 +19,9 @@ from tracer.errors import HooktraceError, NotFoundError
 from tracer.run.control import ControlViewer, Reply
 from tracer.run.text import plain_text
 from tui.actions import actions_for, binding_action
-from tui.child import Child
+from tui.child import Child, next_run
 from tui.clock import Clock
-from tui.feed import Timeline
+from tui.feed import STARTING, Timeline
 from tui.frame import Frame, Session
 from tui.header import Mode
 from tui.layout import Layout
@@ -49,8 +49,8 @@ _LOG_STEPS: Final = (("hook_after",), ("hook_before",))
 class SessionApp(App[str]):
     """The screen of one run.
 
-    Its return value says how the session ended: "closed" (by the user), "detached" (by the user, the training goes on)
-    or "ended" (the run is over).
+    Its return value says how the session ended: "closed" (by the user), "detached" (by the user, the training goes on),
+    "ended" (the run is over) or "next" (so it is, and the program has begun another).
     """
 
     CSS_PATH = Path(__file__).with_name("session.tcss")
@@ -79,6 +79,7 @@ class SessionApp(App[str]):
         speed: float = 1.0,
         start: str | None = None,
         child: Child | None = None,
+        first: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         tick_s: float | None = TICK_S,
@@ -91,6 +92,7 @@ class SessionApp(App[str]):
             speed: of a replay, in seconds of the run per second.
             start: where a replay begins, as `tui.seek.parse_target` reads it.
             child: the process that trains, if it was started from here.
+            first: the directory with the output of that process, if the run is not its first.
             clock: seconds on a steady scale; moves a replay.
             wall: seconds since 1970; says how long a live run has been going.
             tick_s: seconds between polls; None polls only when `tick` is called.
@@ -109,6 +111,7 @@ class SessionApp(App[str]):
         self.mode = mode
         self._run_dir = run_dir
         self._child = child
+        self._first = first
         self._tick_s = tick_s
         self._control = ControlViewer(run_dir)
         if mode == "live":
@@ -118,7 +121,7 @@ class SessionApp(App[str]):
         )
         """What is recorded, and the clock that says which moment of it is shown."""
         self._player = Player(self.timeline)
-        self._session = Session(self.timeline, run_dir)
+        self._session = Session(self.timeline, first or run_dir)
         self._session_screen = SessionScreen(
             plain_text(run_dir.resolve().name), mode, Layout().remembered(remembered.view, remembered.bottom)
         )
@@ -146,9 +149,11 @@ class SessionApp(App[str]):
         """Begins to poll. The training has the first claim on the processor."""
         if self._settings.complaint:
             self.notify(plain_text(self._settings.complaint), severity="warning", markup=False)
+        if self._first is not None:
+            self.notify(f"the program has begun another run: {plain_text(self._run_dir.name)}", markup=False)
         if self._tick_s is None:
             return
-        if self.mode == "live" and not self.is_headless:
+        if self.mode == "live" and self._first is None and not self.is_headless:
             os.nice(_NICENESS)
         self.run_worker(self._tick_on(self._tick_s), name="ticks")
 
@@ -183,6 +188,9 @@ class SessionApp(App[str]):
         if self._over():
             self.exit("ended")
             return
+        if self._goes_on():
+            self.exit("next")
+            return
         if self._asked and self._control.reply() is Reply.REFUSED:
             self._asked = None
             self.notify(
@@ -215,6 +223,11 @@ class SessionApp(App[str]):
         if self._child is not None and child_ended and self._frame.info is None:
             return True
         return self._asked is not None and (child_ended if self._child else self._frame.over)
+
+    def _goes_on(self) -> bool:
+        """Whether the program has another run to show, and nobody needs the one that is shown."""
+        idle = self._frame.ended or self._frame.state == STARTING
+        return idle and self.screen is self._session_screen and next_run(self._child, self._run_dir) is not None
 
     @property
     def training(self) -> bool:

@@ -89,7 +89,7 @@ def test_names_that_could_mean_something_else_are_refused(tmp_path: Path, name: 
 
 
 def test_report_of_a_run_says_what_to_do_next(tmp_path: Path, capsys: Captured) -> None:
-    report_end(make_run(Path("runs/one"), test_batches=1), 0)
+    report_end(make_run(Path("runs/one"), test_batches=1), [], 0)
 
     captured = capsys.readouterr()
     assert captured.err == ""
@@ -105,7 +105,7 @@ def test_report_of_a_failure_shows_the_last_lines_of_the_output(tmp_path: Path, 
     run = make_run(tmp_path / "run", state="failed")
     (run / "output.log").write_text("".join(f"line {n}\x1b[31m\n" for n in range(100)), encoding="utf-8")
 
-    report_end(run, 1)
+    report_end(run, [run], 1)
 
     err = capsys.readouterr().err
     assert "the training ended with exit code 1: RuntimeError: boom" in err
@@ -127,7 +127,7 @@ def test_report_of_a_program_that_never_trained_is_its_error(
 ) -> None:
     (tmp_path / "output.log").write_text(output, encoding="utf-8")
 
-    report_end(tmp_path, 2)
+    report_end(tmp_path, [], 2)
 
     captured = capsys.readouterr()
     assert captured.out == ""

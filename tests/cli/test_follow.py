@@ -107,6 +107,47 @@ def test_watch_finds_a_run_whose_program_still_loads(tmp_path: Path, capsys: Cap
     assert capsys.readouterr().out.splitlines()[0].startswith("starting: ")
 
 
+class Twice:
+    """A process that trains twice."""
+
+    pid = 1
+
+    def __init__(self, *runs: Path) -> None:
+        self.runs = list(runs)
+        self.ended = False
+
+    def poll(self) -> int | None:
+        return 0 if self.ended else None
+
+    def recordings(self) -> list[Path]:
+        return self.runs
+
+    def interrupt(self) -> None:
+        raise AssertionError
+
+
+def test_lines_go_on_with_the_next_run_of_the_program(tmp_path: Path, capsys: Captured) -> None:
+    first, second = make_run(tmp_path / "run"), LiveRun(tmp_path / "run-2", epochs=1)
+    child = Twice(first)
+
+    def pause(seconds: float) -> None:
+        if second.path not in child.runs:
+            child.runs.append(second.path)
+        elif second.written < second.total:
+            second.advance(20)
+        else:
+            second.finish("stopped")
+            child.ended = True
+
+    follow(first, child, pause, lambda: 0.0)
+
+    lines = capsys.readouterr().out.splitlines()
+    after = lines[lines.index(f"the next run of the program: {second.path}") :]
+    assert "  finished" in lines[0]
+    assert any("train · epoch 1/1" in line for line in after)
+    assert "  stopped" in after[-1]
+
+
 class Stubborn:
     """A process that ends after it was interrupted twice."""
 
@@ -117,6 +158,9 @@ class Stubborn:
 
     def poll(self) -> int | None:
         return 1 if self.interrupts == 2 else None
+
+    def recordings(self) -> list[Path]:
+        return []
 
     def interrupt(self) -> None:
         self.interrupts += 1

@@ -103,6 +103,25 @@ def test_the_screen_shows_a_program(tmp_path: Path) -> None:
     assert f"hooktrace replay {path.name}" in terminal.output
 
 
+def test_the_screen_goes_on_with_the_next_trainer(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import tests.record.models as m\nfor epochs in (1, 10**6): m.trainer('.', max_epochs=epochs).fit(m.Plain())",
+        encoding="utf-8",
+    )
+    terminal = Terminal("run", "--tui", "--name", "both", "mine.py")
+    terminal.wait_for("the program has begun another run")
+    terminal.wait_for("run_training_epoch")
+    terminal.press("q")
+    terminal.wait_for("stop gracefully")
+    terminal.press("s")
+    assert terminal.wait_for_end() == 0
+
+    first, second = sorted(Path("runs").iterdir())
+    assert (open_run(first).state, open_run(second).state) == ("finished", "stopped")
+    assert f"before {first}" in terminal.output
+    assert f"hooktrace replay {second.name}" in terminal.output
+
+
 def test_a_program_without_a_trainer(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("import sys; print(sys.argv); sys.exit(7)", encoding="utf-8")
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ class Process:
     """A program that waits for its stdin to close, as the screen's child."""
 
     popen: subprocess.Popen[bytes]
+    runs: list[Path] = field(default_factory=list)
 
     @property
     def pid(self) -> int:
@@ -32,6 +33,9 @@ class Process:
 
     def poll(self) -> int | None:
         return self.popen.poll()
+
+    def recordings(self) -> list[Path]:
+        return self.runs
 
     def interrupt(self) -> None:
         os.killpg(self.popen.pid, signal.SIGINT)
@@ -191,3 +195,35 @@ async def test_what_has_not_begun_can_be_left_or_interrupted(tmp_path: Path, chi
         child.popen.wait()
         await settle(app, pilot)
     assert app.return_value == "ended"
+
+
+async def test_the_screen_goes_on_with_the_next_run_of_the_program(
+    tmp_path: Path, live: LiveRun, child: Process
+) -> None:
+    (live.path / "output.log").write_text("said\n", encoding="utf-8")
+    child.runs = [live.path]
+    app = live_app(live.path, child=child)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(app, pilot)
+        child.runs.append(LiveRun(tmp_path / "run-2").path)
+        await settle(app, pilot)
+        assert app.is_running, "the run that is shown goes on"
+        live.finish()
+        await press(app, pilot, "?")
+        assert app.is_running, "somebody reads the help"
+        await press(app, pilot, "escape")
+    assert app.return_value == "next"
+
+    app = live_app(child.runs[1], child=child, first=live.path)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(app, pilot)
+        assert notices(app) == ["the program has begun another run: run-2"]
+        assert app.frame.output == ("said",)
+
+
+async def test_a_program_that_records_elsewhere_is_found(tmp_path: Path, live: LiveRun, child: Process) -> None:
+    child.runs = [live.path]
+    app = live_app(tmp_path, child=child)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(app, pilot)
+    assert app.return_value == "next"

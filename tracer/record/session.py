@@ -179,8 +179,6 @@ class Session:
             base = Path(chosen) if chosen else Path(log_dir or self.trainer.default_root_dir) / "hooktrace"
             recorder = recorder_of(self.trainer, self.base_ns)
             self._run_dir = claim_directory(base.absolute(), self._rank, recorder)
-            if self._rank == 0:
-                report_directory(self._run_dir)
             self._append_actions(self._entries)
         self._writer.start(self._run_dir, self._rank)
         atexit.register(self._writer.flush)
@@ -189,6 +187,8 @@ class Session:
         self._calls.append(call | {"state": "running"})
         self._info |= describe_run(self.trainer) | {"exception": None, "ended_at": None}
         self._save("running")
+        if self._rank == 0 and len(self._calls) == 1:
+            report_directory(self._run_dir)
 
     def _now_ns(self) -> int:
         return perf_counter_ns() - self.base_ns

@@ -13,22 +13,31 @@ from contextlib import suppress
 from pathlib import Path
 
 from tracer.run.layout import OUTPUT_FILE
+from tracer.verbs.recordings import Recordings
 
 
 class ChildProcess:
     """A process of ours that trains and records into a run directory."""
 
-    def __init__(self, arguments: Sequence[str], run_dir: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        run_dir: Path,
+        environment: Mapping[str, str],
+        recordings: Recordings | None = None,
+    ) -> None:
         """Starts Python with these arguments.
 
         Args:
             arguments: What follows the interpreter.
             run_dir: An existing directory: it records there, and its output goes to a file there.
             environment: Of this process; the child's has what the recording needs besides.
+            recordings: What it is to tell where it records.
 
         Raises:
             OSError: the process cannot be started, or the file cannot be made.
         """
+        self._recordings = recordings
         with (run_dir / OUTPUT_FILE).open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, *arguments],
@@ -38,6 +47,7 @@ class ChildProcess:
                 start_new_session=True,
                 env={
                     **environment,
+                    **(recordings.environment if recordings else {}),
                     "HOOKTRACE_DIR": str(run_dir.resolve()),
                     "PYTHONUNBUFFERED": "1",
                     "COLUMNS": "100",
@@ -52,6 +62,10 @@ class ChildProcess:
     def poll(self) -> int | None:
         """Its exit code, or None while it runs."""
         return self._process.poll()
+
+    def recordings(self) -> Sequence[Path]:
+        """The directories of the runs that it has begun, one a Trainer, in order."""
+        return self._recordings.paths() if self._recordings else ()
 
     def interrupt(self) -> None:
         """Sends its process group what Ctrl-C sends."""

@@ -9,7 +9,7 @@ from tracer.errors import HooktraceError
 from tracer.run.metrics import Metrics
 from tracer.run.text import plain_text
 from tracer.verbs.text import clock
-from tui.child import Child
+from tui.child import Child, next_run
 from tui.feed import STARTING, Moment
 from tui.live import LiveFeed
 from tui.progress import Bar, progress_of
@@ -109,6 +109,8 @@ def follow(
 ) -> None:
     """Prints lines until the run, or the process that makes it, ends. Ctrl-C is passed on to that process.
 
+    If that process has ended one run and begun another, lines go on with that.
+
     Args:
         run_dir: The run's directory.
         child: The process, if it is ours.
@@ -138,6 +140,10 @@ def _print_until_end(
         moment = feed.poll()
         for line in reporter.lines(moment, now_s()):
             print(line, flush=True)
+        if moment.state != "running" and (upcoming := next_run(child, run_dir)) is not None:
+            print(f"the next run of the program: {upcoming}", flush=True)
+            run_dir, feed, reporter = upcoming, LiveFeed(upcoming), Reporter()
+            continue
         if ended or (child is None and moment.state not in (STARTING, "running")):
             return
         _patiently(pause, child)

@@ -11,12 +11,14 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from tracer.errors import HooktraceError, UsageError
+from tracer.verbs.recordings import listening
 from tracer.verbs.terminal import has_terminal
 
 if TYPE_CHECKING:
@@ -66,14 +68,16 @@ def new_run_directory(runs_dir: Path, name: str, now: datetime) -> Path:
     raise AssertionError("count() ends")
 
 
-def launch(program: Sequence[str], run_dir: Path, lines: bool, report: Callable[[Path, int], None]) -> int:
+def launch(
+    program: Sequence[str], run_dir: Path, lines: bool, report: Callable[[Path, Sequence[Path], int], None]
+) -> int:
     """Starts Python in a process of its own and shows what it records, until it ends or is left alone.
 
     Args:
         program: What follows the interpreter.
         run_dir: An existing directory, for the recording and the output.
         lines: Whether lines of progress are wanted in place of the screen; without a terminal there is no choice.
-        report: Called with the directory and the exit code when the program has ended.
+        report: Called when the program has ended, with the directory, those of all that was recorded, the exit code.
 
     Returns:
         The program's exit code, or 0 if it was left running.
@@ -82,17 +86,18 @@ def launch(program: Sequence[str], run_dir: Path, lines: bool, report: Callable[
     from tracer.verbs.report import report_left
 
     show = _lines if lines or not has_terminal() else _screen
-    try:
-        child = ChildProcess(program, run_dir, os.environ)
-    except OSError as error:
-        raise HooktraceError(f"cannot start the training in {run_dir}: {error.strerror}") from error
-    result = show(run_dir, child)
-    if result == "terminated" or child.poll() is not None:
-        code = child.wait()
-        report(run_dir, code)
-        return code
-    report_left(run_dir, child.pid)
-    return 0 if result == "detached" else 1
+    with listening() as recordings:
+        try:
+            child = ChildProcess(program, run_dir, os.environ, recordings)
+        except OSError as error:
+            raise HooktraceError(f"cannot start the training in {run_dir}: {error.strerror}") from error
+        result = show(run_dir, child)
+        if result == "terminated" or child.poll() is not None:
+            code = child.wait()
+            report(run_dir, recordings.paths(), code)
+            return code
+        report_left((recordings.paths() or [run_dir])[-1], child.pid)
+        return 0 if result == "detached" else 1
 
 
 def _lines(run_dir: Path, child: "ChildProcess") -> str:
@@ -106,11 +111,18 @@ def _lines(run_dir: Path, child: "ChildProcess") -> str:
 
 def _screen(run_dir: Path, child: "ChildProcess") -> str | None:
     from tui.app import SessionApp
+    from tui.child import next_run
     from tui.settings import user_settings
 
-    app = SessionApp(run_dir, child=child, settings=user_settings())
-    with _passing_on_terminate(child, lambda: app.exit("terminated")):
-        return app.run()
+    first, shown = None, run_dir
+    while True:
+        app = SessionApp(shown, child=child, first=first, settings=user_settings())
+        with _passing_on_terminate(child, partial(app.exit, "terminated")):
+            result = app.run()
+        upcoming = next_run(child, shown) if result == "next" else None
+        if upcoming is None:
+            return result
+        first, shown = run_dir, upcoming
 
 
 @contextmanager

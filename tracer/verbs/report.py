@@ -4,6 +4,7 @@ import shlex
 import shutil
 import sys
 import textwrap
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,20 +26,23 @@ def report_left(run_dir: Path, pid: int) -> None:
     print(f"the training goes on (process {pid}) in {run_dir}\n  hooktrace watch {_argument(run_dir)}")
 
 
-def report_end(run_dir: Path, code: int) -> None:
+def report_end(run_dir: Path, recorded: Sequence[Path], code: int) -> None:
     """Says how the training ended: on stdout what there is to look at, on stderr what went wrong.
 
     Args:
-        run_dir: The run's directory.
+        run_dir: The directory with the program's output.
+        recorded: The directories of its runs, in order; the last one is told about.
         code: The exit code of the training program.
     """
     try:
-        run = open_run(run_dir)
+        run = open_run((recorded or [run_dir])[-1])
     except HooktraceError:
         _report_no_start(run_dir, code)
         return
     if code and run.state != "interrupted":  # who interrupts knows why it ended
-        _report_failure(run, code)
+        _report_failure(run, run_dir / OUTPUT_FILE, code)
+    if earlier := recorded[:-1]:
+        print(f"before {', '.join(map(str, earlier))}")
     _report_run(run)
 
 
@@ -77,13 +81,13 @@ def _latest_metrics(run: Run) -> str:
     )
 
 
-def _report_failure(run: Run, code: int) -> None:
+def _report_failure(run: Run, output: Path, code: int) -> None:
     exception = run.info.exception
     print(f"hooktrace: the training ended with exit code {code}: {plain_text(exception or run.state)}", file=sys.stderr)
-    lines = OutputTail(run.path / OUTPUT_FILE).read()[-_LAST_LINES:]
+    lines = OutputTail(output).read()[-_LAST_LINES:]
     for line in lines:
         print(f"  | {line}", file=sys.stderr)
-    print(f"  (all of it: {run.path / OUTPUT_FILE})", file=sys.stderr)
+    print(f"  (all of it: {output})", file=sys.stderr)
 
 
 def _report_no_start(run_dir: Path, code: int) -> None:

@@ -18,7 +18,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from tracer.errors import HooktraceError, UsageError
-from tracer.run.layout import OUTPUT_FILE, RUN_FILE
+from tracer.run.layout import OUTPUT_FILE
 from tracer.verbs.arguments import RUNS_DIR, VerbParser, add_runs_dir
 from tracer.verbs.foreground import end_like, run_in_foreground
 from tracer.verbs.launch import DISABLED_VARIABLE, launch, new_run_directory, recording_is_off, refuse_if_off
@@ -167,10 +167,10 @@ def _state(path: Path) -> str:
         return "not readable"
 
 
-def _report_watched(run_dir: Path, code: int) -> None:
+def _report_watched(run_dir: Path, recorded: Sequence[Path], code: int) -> None:
     from tracer.verbs.report import report_end
 
-    if code == 0 and not (run_dir / RUN_FILE).exists():
+    if code == 0 and not recorded:
         print(f"hooktrace: {_NOTHING} (its output: {run_dir / OUTPUT_FILE})", file=sys.stderr)
     else:
-        report_end(run_dir, code)
+        report_end(run_dir, recorded, code)

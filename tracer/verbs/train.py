@@ -88,10 +88,10 @@ def _name_after(config: str | None) -> str:
     return stem if RUN_NAME.fullmatch(stem) else _DEFAULT_NAME
 
 
-def _report(run_dir: Path, code: int) -> None:
+def _report(run_dir: Path, recorded: Sequence[Path], code: int) -> None:
     from tracer.verbs.report import report_end
 
-    report_end(run_dir, code)
+    report_end(run_dir, recorded, code)
     _remove_unused(run_dir, code)
 
 
