@@ -275,15 +275,19 @@ class SessionApp(App[str]):
 
     def action_transport(self, operation: str) -> None:
         """Moves the moment that is shown; in the log, the calls of a hook are looked for there first."""
-        if self._session_screen.log_has_keys and (operation,) in _LOG_STEPS:
+        action = self._session_screen.selected_action
+        in_log = self._session_screen.log_has_keys and (operation,) in _LOG_STEPS
+        if in_log:
             reason = self._session_screen.step_in_log(operation == "hook_after")
             if reason is None:
                 return
             if self.timeline.clock is None or operation == "hook_before":
                 self.notify(plain_text(reason), markup=False)
                 return
+        reason = self._player.do(operation, action)
+        if in_log and reason is None:
             self._session_screen.action_follow()
-        self._moved(self._player.do(operation, self._session_screen.selected_action))
+        self._moved(reason)
 
     def on_transport_bar_sought(self, message: TransportBar.Sought) -> None:
         """Somebody clicked on the bar."""
@@ -306,16 +310,18 @@ class SessionApp(App[str]):
         Raises:
             HooktraceError: `text` names no place, or none of this run.
         """
-        if self._session_screen.log_has_keys:
+        in_log = self._session_screen.log_has_keys
+        if in_log:
             try:
                 self._session_screen.go_in_log(text)
             except NotFoundError:
                 if self.timeline.clock is None:
                     raise
-                self._session_screen.action_follow()
             else:
                 return
         self._player.go_to(text)
+        if in_log:
+            self._session_screen.action_follow()
         self._asked_early.set()
 
     def action_help(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tracer.errors import NotFoundError
+from tracer.errors import NotFoundError, UsageError
 from tracer.run.trace import Trace
 from tui.log import LogView
 from tui.matches import AllRows
@@ -45,6 +45,7 @@ def position_of(view: LogView, target: Target, position: int) -> int:
 
     Raises:
         NotFoundError: there is no such place so far; the message says what there is.
+        UsageError: there is, but the filter hides it.
     """
     trace = view.trace
     if trace is None or not len(view):
@@ -69,5 +70,7 @@ def _call_of(view: LogView, trace: Trace, name: str, position: int) -> int:
         found = next_call(view, start, actions, forward=True)
         if found is not None:
             return found
-    shown = next_call(replace(view, rows=AllRows(len(trace))), -1, actions, forward=True) is not None
-    raise NotFoundError(f"the filter hides every call of {name}" if shown else no_hook(trace, name))
+    called = next_call(replace(view, rows=AllRows(len(trace))), -1, actions, forward=True) is not None
+    if called:
+        raise UsageError(f"the filter hides every call of {name}")
+    raise NotFoundError(no_hook(trace, name))

@@ -303,6 +303,44 @@ async def test_a_replay_is_sent_to_what_the_log_has_not_come_to_yet(tmp_path: Pa
         assert "e2b3" in rows(app, "log").splitlines()[-1]
 
 
+async def test_the_next_call_of_a_hook_that_the_log_has_not_come_to_yet(tmp_path: Path) -> None:
+    app = replay_app(make_run(tmp_path / "run", hook_ns=10**8), Hands(), start="e1b2")
+    async with app.run_test(size=SIZE) as pilot:
+        await open_log(app, pilot)
+        await pilot.press("space", "g")
+        await type_in(app, pilot, "colon", "on_train_start")
+        here = selected(app)
+        await press(app, pilot, "right_curly_bracket")
+        assert notices(app) == ["EarlyStopping.on_train_start is not called again"]
+        await type_in(app, pilot, "colon", "e9")
+        assert "there is no epoch 9" in message(app)
+        await pilot.press("escape")
+        assert selected(app) == here and not pane(app).follow
+        await type_in(app, pilot, "colon", "on_train_batch_start")
+        await press(app, pilot, "right_curly_bracket")
+        assert pane(app).follow
+        assert "e1b2" in selected(app) and "C on_train_batch_start" in selected(app)
+
+
+async def test_a_live_run_that_is_rewound_shows_its_log_of_then(tmp_path: Path) -> None:
+    live = LiveRun(tmp_path / "run", batches=20)
+    live.advance(600)
+    app = live_app(live.path)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(app, pilot)
+        await type_in(app, pilot, "slash", "=optimizer_step -open")
+        log = pane(app)
+        latest = log.row_count()
+        await press(app, pilot, "comma", "comma", "comma")
+        rewound = log.row_count()
+        assert 0 < rewound < latest
+        live.advance(200)
+        await settle(app, pilot)
+        assert log.row_count() == rewound
+        await press(app, pilot, "end")
+        assert log.row_count() > latest and log.follow
+
+
 async def test_a_replay_that_goes_back_takes_calls_away(tmp_path: Path) -> None:
     app = replay_app(make_run(tmp_path / "run", hook_ns=10**8), Hands(), start="e2b3")
     async with app.run_test(size=SIZE) as pilot:
