@@ -52,7 +52,7 @@ async def _measure(path: Path) -> None:
         _say("all of it read", f"{perf_counter() - start:6.2f} s, {polls} polls")
         seeks = [await _seek(app, share) for share in _places()]
         _say("seek, to what there is to show", _milliseconds(seeks))
-        _say("spans", f"{len(app.frame.trace or ()):,}")
+        _say("spans", f"{len(app.timeline.whole or ()):,}")
         _say("memory, at most", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
 
 

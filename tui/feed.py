@@ -15,6 +15,7 @@ from tracer.run.metrics import Metrics
 from tracer.run.trace import Trace
 from tui.clock import Clock
 from tui.landmarks import Landmarks
+from tui.progress import ProgressMeter
 from tui.seek import Places
 
 STARTING = "starting"
@@ -32,7 +33,8 @@ class Moment:
         info: what run.json says; None while it is not there.
         trace: the spans so far; None while starting.
         delta: what changed since the moment before; of a new generation, everything. None while starting.
-        loops, stats: the tree of loops and the self times of `trace`, good until the next poll; None while starting.
+        loops, stats, meter: the tree of loops, the self times and the progress of `trace`, good until the next poll;
+            None while starting.
         metrics: the rows of metrics.csv that were written by now.
         now_ns: ns since the run's start: of the wall clock while a run is being written, of the clock in a replay.
         generation: grows when the trace went backwards. What was worked out from the trace before is then void, but
@@ -52,6 +54,7 @@ class Moment:
     generation: int
     loops: Loops | None = None
     stats: LiveStats | None = None
+    meter: ProgressMeter | None = None
     latest_state: str = STARTING
     jumped: bool = False
     reading: float | None = None

@@ -19,7 +19,7 @@ from tui.landmarks import Landmarks
 from tui.log import LogSearch, LogView
 from tui.outline import Bars, BarsFinder
 from tui.output import OutputTail
-from tui.progress import Progress, ProgressMeter
+from tui.progress import Progress
 from tui.view import LoopView, loop_view
 from tui.wish import Wish
 
@@ -123,16 +123,14 @@ class Session:
         return self._frame
 
     def _restart(self) -> None:
-        self._meter = ProgressMeter()
         self._pauses = Pauses()
         self._polls_since = _SLOW_EVERY  # the first poll looks at everything
         self._stale = True
 
     def _with_trace(self, frame: Frame, moment: Moment) -> Frame:
-        trace, delta, loops, stats = moment.trace, moment.delta, moment.loops, moment.stats
-        if trace is None or delta is None or loops is None or stats is None:
+        trace, delta, loops, stats, meter = moment.trace, moment.delta, moment.loops, moment.stats, moment.meter
+        if trace is None or delta is None or loops is None or stats is None or meter is None:
             return frame
-        self._meter.advance(trace)
         if moment.jumped:
             self._polls_since, self._stale = _SLOW_EVERY, True
         news = delta.rows > delta.first_row or len(delta.closed) > 0
@@ -144,7 +142,7 @@ class Session:
         innermost = trace.open_rows[-1] if trace.open_rows else None
         frame = replace(
             frame,
-            progress=self._meter.progress(moment.info, moment.now_ns),
+            progress=meter.progress(moment.info, moment.now_ns),
             open_hook=None if innermost is None else trace.actions[int(trace.action[innermost])].label,
             quiet_ns=max(0, moment.now_ns - trace.now_ns),
             gap=trace.gap,

@@ -10,6 +10,7 @@ from tracer.run.events import ActionTail, EventTail, stream_records
 from tracer.run.info import RunInfo
 from tracer.run.reader import known_gap
 from tui.landmarks import LandmarkFinder
+from tui.meters import Meters
 from tui.playback import Playback
 from tui.recording import Recording
 from tui.seek import Places
@@ -25,6 +26,7 @@ class Intake:
         self.recording = Recording(info.started_at)
         self.playback = Playback(self.recording)
         self.landmarks = LandmarkFinder()
+        self.meters = Meters()
         self.reading: float | None = 0.0
         self._dir = run_dir
         self._tail = EventTail(run_dir)
@@ -52,5 +54,6 @@ class Intake:
         self._read += len(events)
         self.recording.feed(events, self._actions.read(), known_gap(info, self._tail))
         self.landmarks.advance(self.recording.whole)
+        self.meters.advance(self.recording.whole)
         more = len(events) == MOST_RECORDS
         self.reading = min(1.0, self._read / max(1, stream_records(self._dir))) if more else None

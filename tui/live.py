@@ -136,6 +136,7 @@ class LiveFeed:
             generation=view.generation,
             loops=view.loops,
             stats=view.stats,
+            meter=intake.meters.latest if past_ns is None else intake.meters.at(view.trace),
             latest_state=latest_state,
             jumped=view.jumped,
             reading=intake.reading,

@@ -6,6 +6,7 @@ a total. Time in which the training was paused is no time of work: it slows no r
 """
 
 import math
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,6 +79,12 @@ class ProgressMeter:
         self._pauses = Pauses()
         self._batches = Batches()
         self._trace: Trace | None = None
+
+    def copy(self) -> "ProgressMeter":
+        """The same, to be advanced from here."""
+        twin = ProgressMeter()
+        twin._pauses, twin._batches, twin._trace = deepcopy(self._pauses), deepcopy(self._batches), self._trace
+        return twin
 
     def advance(self, trace: Trace) -> None:
         """Takes in what is new of a trace that continues the one before."""

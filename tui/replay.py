@@ -102,6 +102,7 @@ class ReplayFeed:
             generation=view.generation,
             loops=view.loops,
             stats=view.stats,
+            meter=self._intake.meters.at(view.trace),
             latest_state=self._state,
             jumped=view.jumped,
             reading=reading,
