@@ -58,6 +58,7 @@ STYLES: Final = {
     "warn": f"bold {YELLOW}",
     "bad": f"bold {VERMILION}",
     "bar": SKY,
+    "own": f"bold {GREEN}",
     "batch": GREEN,
     "validation": ORANGE,
     "pause": f"bold {YELLOW}",

@@ -1,6 +1,7 @@
 """The plain modules of the screen: numbers, lines, trees, bars, curves, output; no terminal needed."""
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tests.builders import MS, make_run
+from tests.analyze.streams import script_actions, taken_in
+from tests.builders import MS, Script, make_run, records
 from tracer.analyze.loops import LoopTree
 from tracer.run.build import TraceBuilder
 from tracer.run.events import Action, ActionTail, EventTail
+from tracer.run.layout import PAUSE_HOOK, PAUSE_OWNER
 from tracer.run.metrics import Metrics
 from tracer.run.reader import open_run
 from tracer.run.trace import Trace
@@ -32,7 +35,7 @@ from tui.text import (
     spark_text,
     tight_duration_text,
 )
-from tui.view import here_index, hook_cells, loop_line, loop_view, visible_nodes
+from tui.view import here_index, hook_cells, loop_header, loop_line, loop_view, visible_nodes
 
 
 def line_width(line: tuple[tuple[str, str], ...]) -> int:
@@ -304,3 +307,46 @@ def test_the_output_is_followed_and_bounded(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b"x" * 1_000_000)
     assert len(tail.read()[-1]) <= 400
+
+
+def test_what_is_overridden_is_marked_and_what_is_not_is_quiet() -> None:
+    own, default, unknown = (Action(0, "module", "Model", 0, "on_fit_start", known) for known in (True, False, None))
+    assert "".join(text for text, _ in hook_cells(own, 24)) == "M on_fit_start* Model   "
+    assert "".join(text for text, _ in hook_cells(default, 24)) == "M on_fit_start Model    "
+    assert hook_cells(default, 24)[1][1] != hook_cells(unknown, 24)[1][1] == hook_cells(own, 24)[1][1]
+    assert "".join(text for text, _ in hook_cells(own, 10)).rstrip().endswith("*"), "the name is cut, not the mark"
+    assert hook_cells(default, 24, "open")[1][1] == "open"
+
+
+def test_a_group_says_how_many_of_its_callbacks_override_the_hook(tmp_path: Path) -> None:
+    whole, tree = builder_at(make_run(tmp_path / "run", callbacks=("A", "B", "C")), 10**9)
+    view = loop_view(tree, whole, whole.now_ns, ended=True)
+    group = next(node for node in view.nodes if is_group(node.id))
+    assert "×3, 3*" in "".join(text for text, _ in loop_line(view, group, 76, True))
+    header = "".join(text for text, _ in loop_header(76))
+    assert header.startswith("* overridden") and header.split()[-4:] == ["calls", "mean", "total", "share"]
+
+
+def test_a_pause_is_no_place_in_the_loop_and_none_of_its_time() -> None:
+    trees = []
+    for pause_ns in (0, 60_000 * MS):
+        play = Script(callbacks=("A",))
+        play.mark(call=0, stage=1, epoch=0, batch=0)
+        play.span("loop", "", "run_training_batch", _batch(play, pause_ns))
+        trace, tree = taken_in(records(play.events), script_actions(play))
+        trees.append(loop_view(tree, trace, trace.now_ns, ended=True))
+    straight, paused = trees
+    assert [node.label for node in straight.nodes] == [node.label for node in paused.nodes]
+    assert straight.whole_ns == paused.whole_ns
+    assert [straight.total_ns[node.id] for node in straight.nodes] == [
+        paused.total_ns[node.id] for node in paused.nodes
+    ]
+
+
+def _batch(play: Script, pause_ns: int) -> Iterator[None]:
+    play.hook("on_train_batch_start")
+    if pause_ns:
+        before, play.hook_ns = play.hook_ns, pause_ns
+        play.span("loop", PAUSE_OWNER, PAUSE_HOOK)
+        play.hook_ns = before
+    yield

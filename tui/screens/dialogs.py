@@ -97,6 +97,9 @@ class HelpScreen(ModalScreen[None]):
         parts += [("\nLetters\n", "bold")]
         for look in OWNERS.values():
             parts += [(f"  {look.letter:<10}", look.colour), f"{look.meaning}\n"]
+        parts += ["  *         overridden: not what Lightning does by default\n"]
+        parts += ["  ▲         slower than the same call usually is\n"]
+        parts += ["  ‖         paused: no time passes for the loop\n"]
         return [*parts, "  ▶         open now: you are here\n\n", "ctrl+p opens the command palette."]
 
     def action_close(self) -> None:
