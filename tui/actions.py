@@ -74,6 +74,7 @@ ACTIONS: Final = (
     Action("view", "v", "v", "view", "Show the timeline as a loop, as a waterfall or as a log of all calls.", footer=1),
     Action("follow", "f", "f", "follow", "Keep the open hook, or the newest call in the log, in sight.", footer=2),
     Action("filter", "slash", "/", "filter", "Choose which calls the log shows.", footer=2),
+    Action("inspector", "i", "i", "inspect", "Show or hide the inspector of the selected hook.", footer=2),
     Action("output", "o", "o", "output", "Show the program's own output, or the slowest hooks.", footer=2),
     Action("metric", "m", "m", "metric", "Plot the next metric of metrics.csv.", footer=2),
     Action("log_y", "y", "y", "log y", "Logarithmic or linear y axis."),

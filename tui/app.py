@@ -123,7 +123,9 @@ class SessionApp(App[str]):
         self._player = Player(self.timeline)
         self._session = Session(self.timeline, first or run_dir)
         self._session_screen = SessionScreen(
-            plain_text(run_dir.resolve().name), mode, Layout().remembered(remembered.view, remembered.bottom)
+            plain_text(run_dir.resolve().name),
+            mode,
+            Layout().remembered(remembered.view, remembered.bottom, remembered.inspector),
         )
         self._frame = Frame()
         self._polling = False

@@ -15,6 +15,7 @@ from tracer.run.layout import OUTPUT_FILE
 from tracer.run.metrics import Metrics
 from tracer.run.trace import Trace
 from tui.feed import STARTING, Feed, Moment
+from tui.inspector import Inspection, Inspector
 from tui.landmarks import Landmarks
 from tui.log import LogSearch, LogView
 from tui.outline import Bars, BarsFinder
@@ -43,6 +44,7 @@ class Frame:
         gap: what is missing of the recording, in words.
         stats: the actions with the most self time.
         log: the calls that meet the wish's filter.
+        inspection: all about the selected hook; None while there is none.
         bars: what the waterfall shows; None while there is no such stretch.
         output: last lines of the program's own output.
         storm: whether very much happens now.
@@ -65,6 +67,7 @@ class Frame:
     loop: LoopView = field(default_factory=LoopView)
     stats: tuple[LiveHookStat, ...] = ()
     log: LogView = field(default_factory=LogView)
+    inspection: Inspection | None = None
     bars: Bars | None = None
     metrics: Metrics = field(default_factory=Metrics)
     output: tuple[str, ...] = ()
@@ -94,6 +97,7 @@ class Session:
         self.wish = Wish()
         """What the user is looking at; replaced as a whole, by any thread."""
         self._bars = BarsFinder()
+        self._inspector = Inspector()
         self._restart()
 
     def poll(self) -> Frame:
@@ -157,4 +161,7 @@ class Session:
         if slow or self._bars.is_new(frame.wish.bars):
             bars = self._bars.find(trace, loops, self._pauses, frame.wish.bars, frame.ended)
             frame = replace(frame, bars=bars)
+        if slow or self._inspector.is_new(frame.wish):
+            found = self._inspector.inspect(trace, loops, self._pauses, frame.wish, moment.generation)
+            frame = replace(frame, inspection=found)
         return frame

@@ -27,6 +27,7 @@ PANES: Final = {
     "loop": Pane("loop", "loop"),
     "waterfall": Pane("waterfall", "waterfall"),
     "log": Pane("log", "log"),
+    "inspector": Pane("inspector", "inspector"),
     "losses": Pane("losses", "losses-plot"),
     "hooks": Pane("slowest hooks", "hooks"),
     "output": Pane("output", "output"),
@@ -51,7 +52,7 @@ class Layout:
     height: int = 0
     view: View = "loop"
     pane: str = "loop"
-    inspector: bool = False
+    inspector: bool = True
     bottom: Bottom = "hooks"
 
     @property
@@ -96,12 +97,11 @@ class Layout:
         layout = replace(layout, bottom=next((bottom for bottom in BOTTOMS if bottom == name), layout.bottom))
         return replace(layout, inspector=True) if name == "inspector" else layout
 
-    def remembered(self, view: str, bottom: str) -> "Layout":
+    def remembered(self, view: str, bottom: str, inspector: bool) -> "Layout":
         """The layout with what an earlier session was left with; names that are none are passed over."""
         there = next((name for name in VIEWS if name == view), self.view)
-        return replace(
-            self, view=there, pane=there, bottom=next((name for name in BOTTOMS if name == bottom), self.bottom)
-        )
+        below = next((name for name in BOTTOMS if name == bottom), self.bottom)
+        return replace(self, view=there, pane=there, bottom=below, inspector=inspector)
 
     def next_view(self) -> "Layout":
         """The layout with the next view of the timeline."""

@@ -35,6 +35,7 @@ from tui.screens.saving import SaveScreen
 from tui.seek import parse_target
 from tui.text import Cell, Line, fit
 from tui.transport import Transport
+from tui.widgets.inspector import InspectorPane
 from tui.widgets.lines import LineView
 from tui.widgets.log import LogPane
 from tui.widgets.loop import LoopPane
@@ -99,6 +100,7 @@ class SessionScreen(Screen[None]):
                 yield LoopPane(id="loop")
                 yield WaterfallPane(id="waterfall")
                 yield LogPane(id="log")
+                yield InspectorPane(id="inspector")
             with Vertical(id="right"):
                 yield LineView(id="progress")
                 yield LossesPane(id="losses")
@@ -143,6 +145,7 @@ class SessionScreen(Screen[None]):
         loop.show(self._frame.loop)
         self.query_one(WaterfallPane).show(self._frame.bars, self._frame.wish.bars)
         self.query_one(LogPane).show(self._frame.log)
+        self.query_one(InspectorPane).show(self._frame.inspection)
 
     def _show_rest(self) -> None:
         self._choose_bottom()
@@ -275,6 +278,10 @@ class SessionScreen(Screen[None]):
     def action_view(self) -> None:
         """The next view of the timeline."""
         self._go(self._layout.next_view())
+
+    def action_inspector(self) -> None:
+        """The inspector, or not."""
+        self._go(self._layout.turn_inspector())
 
     def action_output(self) -> None:
         """The output in place of the slowest hooks, or back."""
