@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from tracer.errors import HooktraceError, NotFoundError
-from tracer.run.control import ControlViewer, Reply
+from tracer.run.control import REFUSALS, ControlViewer, Request
 from tracer.run.text import plain_text
 from tui.actions import actions_for, binding_action
 from tui.child import Child, next_run
@@ -131,6 +131,7 @@ class SessionApp(App[str]):
         self._polling = False
         self._asked_early = asyncio.Event()
         self._asked: str | None = None
+        self._stop_request = 0
 
     def _open_replay(self, speed: float, start: str | None, clock: Callable[[], float]) -> ReplayFeed:
         feed = ReplayFeed(self._run_dir, lambda end_ns: Clock(end_ns, clock, speed))
@@ -193,11 +194,10 @@ class SessionApp(App[str]):
         if self._goes_on():
             self.exit("next")
             return
-        if self._asked and self._control.reply() is Reply.REFUSED:
-            self._asked = None
-            self.notify(
-                "the training refused to stop: with several ranks it must be stopped where it runs", severity="warning"
-            )
+        refusal = REFUSALS.get(self._control.reply(self._stop_request)) if self._stop_request else None
+        if refusal is not None:
+            self._asked, self._stop_request = None, 0
+            self.notify(f"the training is not stopped: {refusal}", severity="warning", markup=False)
         self._show(message.frame)
         if message.frame.log.searching:
             self._asked_early.set()
@@ -264,7 +264,8 @@ class SessionApp(App[str]):
         self._show(self._frame)
 
     def _stop(self) -> None:
-        if self._control.request_stop():
+        self._stop_request = self._control.request(Request.STOP)
+        if self._stop_request:
             self._asked = "stopping…"
         else:
             self.notify("the training cannot be stopped from here: it does not listen (yet)", severity="warning")

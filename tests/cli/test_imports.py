@@ -87,7 +87,7 @@ def imported_by(path: Path) -> set[str]:
 
 def test_the_recorder_imports_the_standard_library_and_lightning_alone() -> None:
     allowed = {"lightning", "pytorch_lightning", "torch", "tracer"}
-    light = {"tracer.errors", "tracer.run.layout", "tracer.run.control"}
+    light = {"tracer.errors", *(f"tracer.run.{name}" for name in ("breakpoints", "control", "layout", "page"))}
     for path in sorted((ROOT / "tracer" / "record").glob("*.py")):
         for name in imported_by(path):
             ours = name.startswith("tracer.record") or name in light
@@ -95,7 +95,9 @@ def test_the_recorder_imports_the_standard_library_and_lightning_alone() -> None
 
 
 def test_what_the_recorder_takes_from_the_reader_is_standard_library() -> None:
-    loaded = loaded_by("import tracer.errors, tracer.run.layout, tracer.run.control")
+    loaded = loaded_by(
+        "import tracer.errors, tracer.run.layout, tracer.run.control, tracer.run.breakpoints, tracer.run.page"
+    )
 
     assert {name.partition(".")[0] for name in loaded} & (TRAINING | VIEWING | NUMPY) == set()
 

@@ -14,7 +14,6 @@ from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder, Mod
 
 from tests.record.models import Manual, Mixed, Plain, trainer
 from tracer import HookTracer, open_run
-from tracer.run.control import ControlViewer, Reply
 from tracer.run.layout import CONTROL_FILE
 
 
@@ -261,39 +260,6 @@ def test_hyperparameter_that_cannot_be_described(tmp_path: Path) -> None:
     with pytest.warns(RuntimeWarning, match="recording stopped: ValueError: shy"):
         run.fit(Keeping(Shy()))
     assert run.global_step == 3
-
-
-def test_stop_ends_after_the_batch(tmp_path: Path) -> None:
-    class Viewer(Callback):
-        def on_train_batch_start(self, *args: Any) -> None:
-            if args[-1] == 1:
-                with ControlViewer(tmp_path / "run") as viewer:
-                    assert viewer.request_stop()
-
-    run = trainer(tmp_path, [Viewer(), HookTracer(tmp_path / "run")], max_epochs=5)
-    model = Plain()
-    run.fit(model)
-    assert (run.global_step, run.current_epoch) == (2, 1)
-    assert open_run(tmp_path / "run").state == "stopped"
-    run.test(model, verbose=False)
-    assert open_run(tmp_path / "run").state == "stopped"
-    assert [call.state for call in open_run(tmp_path / "run").info.calls] == ["stopped", "finished"]
-    assert ControlViewer(tmp_path / "run").reply() is Reply.CLOSED
-    assert not ControlViewer(tmp_path / "run").request_stop()
-
-
-def test_stop_is_refused_where_lightning_would_not_heed_it(tmp_path: Path) -> None:
-    replies: list[Reply] = []
-
-    class Viewer(Callback):
-        def on_test_batch_start(self, *args: Any) -> None:
-            with ControlViewer(tmp_path / "run") as viewer:
-                replies.append(viewer.reply())
-                assert viewer.request_stop()
-
-    run = trainer(tmp_path, [Viewer(), HookTracer(tmp_path / "run")])
-    run.test(Mixed(), verbose=False)
-    assert replies == [Reply.NONE, Reply.REFUSED]
 
 
 def test_control_page_is_the_users_own(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from tests.builders import LiveRun
 from tests.tui.driving import line, live_app, notices, on_top, press, settle
-from tracer.run.control import ControlPage, Reply, Request
+from tracer.run.control import REFUSALS, ControlPage, Reply, Request
 from tui.screens.dialogs import QuitDialog
 
 SIZE = (120, 40)
@@ -99,9 +99,11 @@ async def test_stopping_gracefully_waits_for_the_end(live: LiveRun, child: Proce
     async with app.run_test(size=SIZE) as pilot:
         await settle(app, pilot)
         await press(app, pilot, "q", "s")
-        assert page.request() == Request.STOP
+        asked = page.take()
+        assert asked is not None
+        assert asked.code == Request.STOP
         assert line(app, "header").rstrip().endswith("◌ stopping…")
-        page.answer(Reply.STOPPING)
+        page.answer(asked, Reply.STOPPING)
         await press(app, pilot, "q")
         assert "stopping already" in str(app.screen.query_one("#choices", Static).render())
         await press(app, pilot, "escape")
@@ -124,7 +126,9 @@ async def test_a_watcher_without_a_child_can_stop_too(live: LiveRun) -> None:
         await press(app, pilot, "i")
         assert on_top(app, QuitDialog)
         await press(app, pilot, "s")
-        assert page.request() == Request.STOP
+        asked = page.take()
+        assert asked is not None
+        assert asked.code == Request.STOP
         live.finish("stopped")
         await settle(app, pilot)
     assert app.return_value == "ended"
@@ -137,10 +141,12 @@ async def test_a_refused_stop_is_said(live: LiveRun, child: Process) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await settle(app, pilot)
         await press(app, pilot, "q", "s")
-        page.answer(Reply.REFUSED)
+        asked = page.take()
+        assert asked is not None
+        page.answer(asked, Reply.ONLY_FIT)
         await settle(app, pilot)
         assert line(app, "header").rstrip().endswith("● live")
-        assert any("refused to stop" in notice for notice in notices(app))
+        assert any(REFUSALS[Reply.ONLY_FIT] in notice for notice in notices(app))
     page.close()
 
 

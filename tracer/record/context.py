@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from tracer.run.breakpoints import Where
 from tracer.run.layout import FUNCTIONS, STAGES, TIME_BITS, Mark
 
 _EVALUATIONS = ("validation", "test", "predict")
@@ -81,6 +82,21 @@ class Place:
         if hook == "optimizer_step" and not self._trainer.lightning_module.automatic_optimization:
             return self._stepped_manually
         return self._after.get(hook)
+
+    def where(self) -> Where:
+        """Where the loop stands, as the stream says it."""
+        said = self._said
+        stage = said.get(Mark.STAGE)
+        return Where(
+            stage=None if stage is None else STAGES[stage],
+            epoch=said.get(Mark.EPOCH),
+            batch=said.get(Mark.BATCH),
+            step=said.get(Mark.STEP),
+        )
+
+    def is_between_batches(self, hook: str) -> bool:
+        """Whether an action of that hook moves the loop, but not to another batch."""
+        return hook in _OUTSIDE_EPOCHS or hook in _IN_EPOCH or hook in _BETWEEN_BATCHES
 
     def begin_call(self) -> None:
         """A trainer function begins: what was said of the one before no longer holds."""

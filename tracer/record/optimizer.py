@@ -9,15 +9,19 @@ The hooks are no part of an optimizer's state, its pickle or its copies, and are
 step that raises is never left: it ends where the span around it does. One that is compiled is not seen.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from tracer.record.describe import Owner
+from tracer.record.gated import Boundaries
 from tracer.record.spans import Span
 
 STEP = "step"
+_TO_STEP = 2
+"""Frames from a method of `_Watched` to the function of torch that calls a hook and then `step`."""
 
 
 class OptimizerSteps:
@@ -28,6 +32,7 @@ class OptimizerSteps:
         self._span_of = span_of
         self._optimizers: Any = None
         self._watched: list[_Watched] = []
+        self._gate: Boundaries | None = None
 
     def watch(self) -> None:
         """Sees to it that the optimizers which the trainer has now are recorded; called before every batch."""
@@ -42,6 +47,13 @@ class OptimizerSteps:
             self._optimizers = optimizers
         for watched in self._watched:
             watched.depth = 0
+            watched.gate = self._gate
+
+    def set_gate(self, gate: Boundaries | None) -> None:
+        """Lets `gate` know of both sides of every step; None for nobody."""
+        self._gate = gate
+        for watched in self._watched:
+            watched.gate = gate
 
     def leave(self) -> None:
         """Takes off what `watch` has put on."""
@@ -63,6 +75,7 @@ class _Watched:
 
     def __init__(self, optimizer: torch.optim.Optimizer, span: Span) -> None:
         self._span = span
+        self.gate: Boundaries | None = None
         self._handles = (
             optimizer.register_step_pre_hook(_StepHook(self._enter)),
             optimizer.register_step_post_hook(_StepHook(self._exit)),
@@ -77,12 +90,16 @@ class _Watched:
     def _enter(self) -> None:
         self.depth += 1
         if self.depth == 1:
+            if self.gate is not None:
+                self.gate.before(self._span.number, sys._getframe(_TO_STEP))
             self._span.__enter__()
 
     def _exit(self) -> None:
         self.depth -= 1
         if self.depth == 0:
             self._span.__exit__(None, None, None)
+            if self.gate is not None:
+                self.gate.after(self._span.number, sys._getframe(_TO_STEP), failed=False)
 
 
 class _StepHook:

@@ -29,12 +29,15 @@ from tracer.record.describe import (
 from tracer.record.directory import claim_directory, recorder_of, report_directory
 from tracer.record.dispatch import leave_dispatch, watch_dispatch
 from tracer.record.environment import DIRECTORY_VARIABLE, warn
-from tracer.record.gate import Gate
+from tracer.record.gate import Gate, Surroundings
+from tracer.record.gated import Boundaries
 from tracer.record.optimizer import OptimizerSteps
 from tracer.record.spans import Seam, SpanTable
+from tracer.record.stopping import Stopper
 from tracer.record.writer import EventWriter
 from tracer.run.control import ControlPage
 from tracer.run.layout import RUN_FILE, actions_file, write_json
+from tracer.run.page import open_ranks
 
 _INTERRUPTS = ("KeyboardInterrupt", "SIGTERMException")
 
@@ -67,6 +70,7 @@ class Session:
         self._place = Place(trainer, self._buffer.append)
         self._writer = EventWriter(self._buffer, self.base_ns, self._give_up)
         self._gate: Gate | None = None
+        self._stopper: Stopper | None = None
         self._table = SpanTable(self, self._buffer.append)
         self._steps = OptimizerSteps(trainer, self._table.span_of)
         self.seam: Seam | None = None
@@ -81,9 +85,9 @@ class Session:
         look = self._look(self._place.before, hook)
         due = {
             "on_train_start": (self._steps.watch,),
-            "run_training_batch": (self._steps.watch, self._at_batch),
+            "run_training_batch": (self._steps.watch, self._at_train_batch, self._at_batch),
         }.get(hook, ())
-        if hook.endswith("_next") and look is not None:
+        if look is not None and not due and (hook.endswith("_next") or self._place.is_between_batches(hook)):
             due = (self._at_batch,)
         functions = due if look is None else (look, *due)
         return self._guarded(*functions) if functions else None
@@ -127,12 +131,24 @@ class Session:
 
         return run
 
+    def _at_train_batch(self) -> None:
+        if self._stopper is not None:
+            self._stopper.at_train_batch()
+
     def _at_batch(self) -> None:
-        if self._failure is not None and self.seam is not None:
+        awaited = self._stopper is not None and self._stopper.agreed
+        if self._failure is not None and self.seam is not None and not awaited:
+            self._close_gate()
             self.seam.mute()
             self._steps.leave()
         elif self._gate is not None:
             self._gate.at_batch()
+
+    def _arm(self, gate: Boundaries | None) -> None:
+        """Puts boundaries at all spans, or takes them off."""
+        self._steps.set_gate(gate)
+        if self.seam is not None:
+            self.seam.disarm() if gate is None else self.seam.arm(gate)
 
     # -- the life of a recording
 
@@ -172,7 +188,7 @@ class Session:
             start()
 
     def _open(self, log_dir: str | None, started_ns: int) -> None:
-        if self._failure is not None or self._gate is not None:
+        if self._failure is not None or self._stopper is not None:
             return
         if self._run_dir is None:
             chosen = self._dirpath or os.environ.get(DIRECTORY_VARIABLE)
@@ -182,13 +198,32 @@ class Session:
             self._append_actions(self._entries)
         self._writer.start(self._run_dir, self._rank)
         atexit.register(self._writer.flush)
-        self._gate = Gate(self.trainer, ControlPage(self._run_dir)) if self._rank == 0 else None
+        self._open_gate(self._run_dir)
         call = {"function": self.trainer.state.fn.value, "started_ns": started_ns, "ended_ns": None}
         self._calls.append(call | {"state": "running"})
         self._info |= describe_run(self.trainer) | {"exception": None, "ended_at": None}
         self._save("running")
         if self._rank == 0 and len(self._calls) == 1:
             report_directory(self._run_dir)
+
+    def _open_gate(self, run_dir: Path) -> None:
+        """Rank 0 makes the control page; the others find their part of it there when training begins."""
+        if self._rank != 0:
+            self._stopper = Stopper(self.trainer, lambda: open_ranks(run_dir))
+            return
+        page = ControlPage(run_dir, self.trainer.world_size)
+        self._stopper = Stopper(self.trainer, lambda: page.ranks)
+        around = Surroundings(
+            self.trainer, run_dir, self.base_ns, self._table, self._place, self._writer.flush, self._arm
+        )
+        self._gate = Gate(around, page, self._stopper)
+
+    def _close_gate(self) -> None:
+        if self._gate is not None:
+            self._gate.close()
+        if self._stopper is not None:
+            self._stopper.leave()
+        self._gate = self._stopper = None
 
     def _now_ns(self) -> int:
         return perf_counter_ns() - self.base_ns
@@ -218,7 +253,7 @@ class Session:
 
     def finish(self) -> None:
         """A trainer function has ended normally."""
-        self._end("stopped" if self._gate is not None and self._gate.stopped else "finished")
+        self._end("stopped" if self._stopper is not None and self._stopper.stopped else "finished")
 
     @contextmanager
     def failing(self, error: BaseException) -> Iterator[None]:
@@ -246,9 +281,7 @@ class Session:
     def _close(self, state: str) -> None:
         self._writer.close()
         atexit.unregister(self._writer.flush)
-        if self._gate is not None:
-            self._gate.close()
-            self._gate = None
+        self._close_gate()
         if self._calls:
             self._calls[-1] |= {"ended_ns": self._now_ns(), "state": state}
         self._info["ended_at"] = datetime.now(UTC).isoformat()

@@ -13,16 +13,40 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from time import perf_counter_ns
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from tracer.record.describe import Owner, owner_of
+from tracer.record.gated import Boundaries, Gated, Profiled, gated_start, gated_stop
 from tracer.run.layout import MAX_ACTIONS, TIME_BITS, Mark
-
-Span = AbstractContextManager[None]
 
 ERROR_RECORD = int(Mark.ERROR) << TIME_BITS
 _OVERFLOW = MAX_ACTIONS - 1
 _OWN = "[Callback]HookTracer."
+
+
+class Span(Protocol):
+    """What is entered and left."""
+
+    @property
+    def number(self) -> int:
+        """The action's."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class ActionName(NamedTuple):
+    """Whose action it is, without the object itself."""
+
+    owner_kind: str
+    owner: str
+    hook: str
 
 
 class Listener(Protocol):
@@ -50,6 +74,8 @@ class SpanTable(dict[str, Span]):
         self._append = append
         self._numbers: dict[tuple[str, str, int, str], int] = {}
         self._spans: dict[int, Span] = {}
+        self.names: list[ActionName] = []
+        """Whose the actions are, by number."""
 
     def __missing__(self, name: str) -> Span:
         owner, hook, ambiguous = owner_of(name, sys._getframe(1), self._listener.trainer)
@@ -70,30 +96,31 @@ class SpanTable(dict[str, Span]):
 
     def _new_number(self, owner: Owner, hook: str) -> int:
         number = len(self._numbers)
-        if number < _OVERFLOW:
-            self._listener.new_action(number, owner, hook)
-            return number
         # Names without end are the program's own (`profile(f"step {i}")`): they share the last number.
-        if number == _OVERFLOW:
-            self._listener.new_action(_OVERFLOW, Owner("loop", ""), "other actions")
-        return _OVERFLOW
+        if number >= _OVERFLOW:
+            owner, hook = Owner("loop", ""), "other actions"
+        if number <= _OVERFLOW:
+            self.names.append(ActionName(owner.kind, owner.name, hook))
+            self._listener.new_action(number, owner, hook)
+        return min(number, _OVERFLOW)
 
     def _make(self, number: int, hook: str) -> Span:
         listener = self._listener
         entering = (number << TIME_BITS) - listener.base_ns
         leaving = (~number << TIME_BITS) - listener.base_ns
-        plain = make_span(self._append, entering, leaving)
+        plain = make_span(self._append, entering, leaving, number)
         before, after = listener.before(hook), listener.after(hook)
         return plain if before is None and after is None else _WithContext(plain, before, after)
 
 
-def make_span(append: Callable[[int], None], entering: int, leaving: int) -> Span:
+def make_span(append: Callable[[int], None], entering: int, leaving: int, number: int) -> Span:
     """A re-entrant context manager that appends one record on entering and one on leaving.
 
     Args:
         append: Where the records go.
         entering: What to add to the clock to get the record of an enter.
         leaving: The same of a leave.
+        number: The action's.
     """
 
     def enter(clock: Callable[[], int] = perf_counter_ns) -> None:
@@ -110,7 +137,7 @@ def make_span(append: Callable[[int], None], entering: int, leaving: int) -> Spa
             append(ERROR_RECORD)
 
     # A class of its own for each action: `with` looks both methods up on the type, and static ones need no `self`.
-    methods = {"__slots__": (), "__enter__": staticmethod(enter), "__exit__": staticmethod(leave)}
+    methods = {"__slots__": (), "__enter__": staticmethod(enter), "__exit__": staticmethod(leave), "number": number}
     span: Span = type("Span", (), methods)()
     return span
 
@@ -118,10 +145,11 @@ def make_span(append: Callable[[int], None], entering: int, leaving: int) -> Spa
 class _WithContext:
     """A span at which the place in the loop may change, or something else is due."""
 
-    __slots__ = ("_after", "_before", "_span")
+    __slots__ = ("_after", "_before", "_span", "number")
 
     def __init__(self, span: Span, before: Callable[[], None] | None, after: Callable[[], None] | None) -> None:
         self._span = span
+        self.number = span.number
         self._before = before
         self._after = after
 
@@ -174,8 +202,13 @@ class Seam:
         self.failing = failing
         self._muted = False
         self._passes_on = type(original).__name__ != "PassThroughProfiler"
-        self.profile: Callable[[str], Span] = self._profile_both if self._passes_on else table.__getitem__
-        self.record: Callable[[str], Span] = table.__getitem__
+        self._plain: Callable[[str], Profiled] = self._profile_both if self._passes_on else table.__getitem__
+        self.profile: Callable[[str], Profiled] = self._plain
+        self.record: Callable[[str], Profiled] = table.__getitem__
+        self.start: Callable[[str], None] = self._start
+        """Lightning's bare form of entering an action;"""
+        self.stop: Callable[[str], None] = self._stop
+        """and of leaving it."""
 
     @property  # type: ignore[misc]  # so that isinstance(trainer.profiler, ...) answers as without us
     def __class__(self) -> type:
@@ -196,25 +229,46 @@ class Seam:
     def _lightning_module(self, module: Any) -> None:
         self.original._lightning_module = module
 
-    def _profile_both(self, name: str) -> Span:
+    def _profile_both(self, name: str) -> Profiled:
         if name.startswith(_OWN):
             return self.table[name]  # without us there would be no such line in its report
         return _Both(self.table[name], self.original.profile(name))
 
     def mute(self) -> None:
         """Records no more; only passes on."""
+        self.disarm()
         self._muted = True
-        self.profile = self.original.profile
+        self.profile = self._plain = self.original.profile
 
-    def start(self, name: str) -> None:
-        """Lightning's bare form of entering an action."""
+    def arm(self, gate: Boundaries) -> None:
+        """Lets `gate` know of both sides of every span. What is armed costs; what is not, nothing."""
+        table, plain, record = self.table, self._plain, self.table.__getitem__
+
+        def profile(name: str) -> Profiled:
+            return plain(name) if name.startswith(_OWN) else Gated(gate, table[name].number, plain(name))
+
+        def record_gated(name: str) -> Profiled:
+            return Gated(gate, table[name].number, record(name))
+
+        def number_of(name: str) -> int:
+            return table[name].number
+
+        self.profile, self.record = profile, record_gated
+        self.start = gated_start(gate, number_of, self._start)
+        self.stop = gated_stop(gate, number_of, self._stop)
+
+    def disarm(self) -> None:
+        """Undoes `arm`."""
+        self.profile, self.record = self._plain, self.table.__getitem__
+        self.start, self.stop = self._start, self._stop
+
+    def _start(self, name: str) -> None:
         if not self._muted:
             self.table[name].__enter__()
         if self._passes_on:
             self.original.start(name)
 
-    def stop(self, name: str) -> None:
-        """Lightning's bare form of leaving an action."""
+    def _stop(self, name: str) -> None:
         if self._passes_on:
             self.original.stop(name)
         if not self._muted:

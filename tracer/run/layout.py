@@ -25,6 +25,8 @@ CLAIM_FILE: Final = "claim"
 CONTROL_FILE: Final = "control"
 OUTPUT_FILE: Final = "output.log"
 METRICS_FILE: Final = "metrics.csv"
+INSPECT_FILE: Final = "inspect.json"
+"""What the trainer shows while it is paused."""
 
 REPORT_VARIABLE: Final = "HOOKTRACE_REPORT"
 """In the environment: a file to which a recording appends the path of its directory, in a line of its own."""
@@ -76,8 +78,13 @@ def actions_file(rank: int) -> str:
     return f"actions-{rank}.jsonl"
 
 
-def write_json(path: Path, value: dict[str, Any]) -> None:
+def write_json(path: Path, value: dict[str, Any], durable: bool = True) -> None:
     """Replaces `path` by `value` as JSON, atomically: a reader sees the old file or the new one, never a part.
+
+    Args:
+        path: the file.
+        value: what it is to hold.
+        durable: whether it has to survive a crash of the machine, for which the disk must be waited for.
 
     Raises:
         OSError: the directory cannot be written to.
@@ -87,7 +94,8 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
         with temporary.open("w", encoding="utf-8") as file:
             json.dump(value, file, indent=1)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
