@@ -43,9 +43,9 @@ FORMS: Final = (
 _FIELDS: Final = {"hook", "owner", "kind", "stage", "epoch", "batch", "step"}
 _FIRST: Final = {"epoch": 1, "batch": 1, "step": 0}
 """What people count from; the columns start at zero."""
-_UNITS_NS: Final = {"ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "min": 60e9}
+_UNITS_NS: Final = {"ns": 1.0, "us": 1e3, "µs": 1e3, "μs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "min": 60e9}
 _MOST: Final = (1 << 63) - 1
-_DURATION: Final = re.compile(r"(self)?([<>])=?(\d{1,15}(?:\.\d{1,9})?)?([a-zµ]*)", re.ASCII | re.IGNORECASE)
+_DURATION: Final = re.compile(r"(self)?([<>])=?(\d{1,15}(?:\.\d{1,9})?)?([a-zµμ]*)", re.ASCII | re.IGNORECASE)
 _NUMBERS: Final = re.compile(r"(\d{1,15})?(-)?(\d{1,15})?", re.ASCII)
 _STATUS: Final = {"error": ERROR, "open": OPEN}
 
@@ -173,7 +173,9 @@ def place_column(contexts: Contexts, name: str, first: int = 0) -> Int64Array:
     """
     values: Int64Array = getattr(contexts, name)[first:].astype(np.int64)
     if name == "epoch":
-        in_fit = (contexts.function[first:] == FUNCTIONS.index("fit")) & (contexts.stage[first:] != 0)
+        in_fit = (contexts.function[first:] == FUNCTIONS.index("fit")) & (
+            contexts.stage[first:] != STAGES.index("sanity_check")
+        )
         return np.where(in_fit, values, -1)
     return values
 
@@ -204,7 +206,7 @@ def _term(word: str) -> Term:
     if not colon:
         return ActionTerm("", _alternatives(field), exclude)
     if field not in _FIELDS:
-        raise UsageError(f"no {plain_text(field, 20)!r} to filter by: there are {', '.join(sorted(_FIELDS))}")
+        raise UsageError(f"no '{plain_text(field, 20)}' to filter by: there are {', '.join(sorted(_FIELDS))}")
     if not value:
         raise UsageError(f"after {field}: comes what to look for, as in {_example(field)}")
     return _of_field(field, value, exclude)
@@ -236,7 +238,7 @@ def _one_of(field: str, text: str, names: Sequence[str]) -> str:
     """The name that `text` is or begins."""
     found = [name for name in names if name.startswith(text)]
     if len(found) != 1:
-        raise UsageError(f"no {field} {plain_text(text, 20)!r}: there are {', '.join(names)}")
+        raise UsageError(f"no {field} '{plain_text(text, 20)}': there are {', '.join(names)}")
     return found[0]
 
 

@@ -107,7 +107,7 @@ def test_places_are_counted_as_on_the_screen(played: Trace) -> None:
 def test_durations_and_endings() -> None:
     events = [enter(0, 0), enter(1, 10), leave(1, 1010), mark(Mark.ERROR, None), enter(2, 1010), leave(2, 3010)]
     trace = trace_of(records(events))
-    assert found(trace, ">1us") == [1, 2]
+    assert found(trace, ">1us") == found(trace, ">1µs") == found(trace, ">1μS") == [1, 2]
     assert found(trace, ">1.5us") == found(trace, ">=1.5us") == [2]
     assert found(trace, "<1us") == [1]
     assert found(trace, "error") == [1] and found(trace, "open") == [0]
