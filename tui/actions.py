@@ -6,7 +6,7 @@ can give it another key.
 
 from typing import Final, Literal, NamedTuple
 
-Where = Literal["session", "transport", "rows", "waterfall"]
+Where = Literal["session", "transport", "rows", "waterfall", "losses"]
 
 
 class Action(NamedTuple):
@@ -76,8 +76,9 @@ ACTIONS: Final = (
     Action("filter", "slash", "/", "filter", "Choose which calls the log shows.", footer=2),
     Action("inspector", "i", "i", "inspect", "Show or hide the inspector of the selected hook.", footer=2),
     Action("output", "o", "o", "output", "Show the program's own output, or the slowest hooks.", footer=2),
-    Action("metric", "m", "m", "metric", "Plot the next metric of metrics.csv.", footer=2),
+    Action("metric", "m", "m", "metrics", "Choose the metrics of metrics.csv that are plotted.", footer=2),
     Action("log_y", "y", "y", "log y", "Logarithmic or linear y axis."),
+    Action("smooth", "s", "s", "smooth", "Smooth the curves more, or not at all again."),
     Action("next_pane", "tab", "tab", "pane", "Go to the next pane; a small terminal shows one at a time.", footer=1),
     Action("previous_pane", "shift+tab", "shift+tab", "pane", "Go to the pane before."),
     Action("theme", "t", "t", "theme", "Dark or light."),
@@ -103,6 +104,17 @@ ACTIONS: Final = (
     Action("bottom", "G", "G", "bottom", "Select the last row.", "rows"),
     Action("fold", "enter", "enter", "fold", "Hide or show what is inside the selected row.", "rows"),
     Action("fold_all", "z", "z", "fold all", "Fold the loop down to its outline, unfold everything, or back.", "rows"),
+    Action("step_before", "left", "←", "values", "Show the values a little before.", "losses"),
+    Action("step_after", "right", "→", "values", "Show the values a little later.", "losses"),
+    Action("no_cursor", "escape", "esc", "no values", "Show the last values again.", "losses"),
+    Action("zoom_in", "plus,equals_sign", "+", "closer", "Zoom in on the steps at the cursor.", "losses"),
+    Action("zoom_out", "minus", "-", "farther", "Zoom out.", "losses"),
+    Action("zoom_all", "0", "0", "all", "Show everything again.", "losses"),
+    Action("pan_left", "h", "h", "earlier", "Move to earlier steps.", "losses"),
+    Action("pan_right", "l", "l", "later", "Move to later steps.", "losses"),
+    Action("pan_up", "up,k", "↑ k", "higher", "Move to higher values.", "losses"),
+    Action("pan_down", "down,j", "↓ j", "lower", "Move to lower values.", "losses"),
+    Action("own_scales", "r", "r", "own scales", "Draw each curve on a scale of its own, or all on one.", "losses"),
 )
 
 _OF_THE_APP: Final = frozenset({"leave", "help", "picture", "goto", "theme"})
@@ -112,6 +124,7 @@ HEADINGS: Final[dict[Where, str]] = {
     "session": "Screen",
     "rows": "In a pane of rows",
     "waterfall": "In the waterfall",
+    "losses": "In the losses",
 }
 
 

@@ -38,12 +38,8 @@ OWNERS: Final = {
 
 UNKNOWN_OWNER: Final = OwnerLook("?", GREY, "unknown")
 
-CURVES: Final = {
-    "train step": SKY,
-    "train epoch": YELLOW,
-    "validation": ORANGE,
-    "test": PURPLE,
-}
+CURVES: Final = (SKY, YELLOW, ORANGE, PURPLE, GREEN, VERMILION, GREY)
+"""By `tui.curves.Trail.colour`: train step, train epoch, validation, test; the rest for curves beyond these."""
 
 STYLES: Final = {
     "": "",
@@ -71,7 +67,7 @@ STYLES: Final = {
     "cursor-dim": "on #26303a",
     "here": "on #3a3413",
     **{kind: look.colour for kind, look in OWNERS.items()},
-    **{f"curve-{kind}": colour for kind, colour in CURVES.items()},
+    **{f"curve-{number}": colour for number, colour in enumerate(CURVES)},
 }
 """Role of a cell -> rich style. Roles are what the plain modules put into a `Line`."""
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,12 +15,10 @@ from tracer.analyze.loops import LoopTree
 from tracer.run.build import TraceBuilder
 from tracer.run.events import Action, ActionTail, EventTail
 from tracer.run.layout import PAUSE_HOOK, PAUSE_OWNER
-from tracer.run.metrics import Metrics
 from tracer.run.reader import open_run
 from tracer.run.trace import Trace
-from tui.curves import curves, reduce_to_columns
 from tui.groups import is_group
-from tui.names import bases, metric_base, metric_kind
+from tui.names import Goal, goal, metric_base, metric_kind
 from tui.output import MAX_LINES, OutputTail, clean_line
 from tui.text import (
     bar_cells,
@@ -206,43 +203,6 @@ def test_a_hooks_name_fills_its_width_and_keeps_its_letter(width: int) -> None:
     assert cells[0] == ("C ", "callback")
 
 
-@given(
-    st.lists(st.tuples(st.floats(0, 1e6), st.floats(-1e6, 1e6)), max_size=300),
-    st.integers(1, 20),
-)
-def test_reducing_keeps_the_extremes_and_few_points(points: list[tuple[float, float]], columns: int) -> None:
-    x, y = np.array([p[0] for p in points]), np.array([p[1] for p in points])
-    reduced_x, reduced_y = reduce_to_columns(x, y, columns)
-    assert len(reduced_x) <= max(2 * columns, 0)
-    assert (np.diff(reduced_x) >= 0).all()
-    assert set(zip(reduced_x.tolist(), reduced_y.tolist(), strict=True)) <= set(points)
-    if points:
-        assert (reduced_y.min(), reduced_y.max()) == (y.min(), y.max())
-
-
-def test_curves_are_told_apart_by_their_names() -> None:
-    nan = math.nan
-    metrics = Metrics(
-        {
-            "epoch": np.array([0.0, 0, 0, 0]),
-            "step": np.array([0.0, 1, 1, 1]),
-            "train_loss_step": np.array([2.0, 1.0, nan, nan]),
-            "train_loss_epoch": np.array([nan, nan, nan, 1.5]),
-            "val_loss": np.array([nan, nan, math.inf, nan]),
-            "val_acc": np.array([nan, nan, 0.5, nan]),
-            "test_loss": np.array([nan, nan, nan, 0.0]),
-        }
-    )
-    assert bases(metrics.names) == ("loss", "acc")
-    assert [(c.kind, c.y.tolist()) for c in curves(metrics, "loss", 50)] == [
-        ("train step", [2.0, 1.0]),
-        ("train epoch", [1.5]),
-        ("test", [0.0]),
-    ]
-    assert [c.kind for c in curves(metrics, "loss", 50, log=True)] == ["train step", "train epoch"]
-    assert [(c.kind, c.y.tolist()) for c in curves(metrics, "acc", 50)] == [("validation", [0.5])]
-
-
 @pytest.mark.parametrize(
     ("name", "kind", "base"),
     [
@@ -260,6 +220,27 @@ def test_curves_are_told_apart_by_their_names() -> None:
 )
 def test_names_of_metrics_say_what_they_are(name: str, kind: str, base: str) -> None:
     assert (metric_kind(name), metric_base(name)) == (kind, base)
+
+
+@pytest.mark.parametrize(
+    ("name", "best"),
+    [
+        ("train_loss_step", "min"),
+        ("val/loss", "min"),
+        ("valLoss", "min"),
+        ("mae", "min"),
+        ("acc_loss", "min"),
+        ("val_acc", "max"),
+        ("BinaryAccuracy", "max"),
+        ("test_f1", "max"),
+        ("top5", "max"),
+        ("lr-Adam", None),
+        ("step", None),
+        ("accent", None),
+    ],
+)
+def test_names_say_which_value_is_best(name: str, best: Goal | None) -> None:
+    assert goal(name) == best
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The real app, driven by keys: what the panes show, live, at every size, and with names that mean harm."""
 
-import math
 import re
 from pathlib import Path
 
@@ -8,9 +7,8 @@ import pytest
 from textual.content import Content
 from textual.strip import Strip
 from textual.widgets import Static
-from textual_plot import PlotWidget
 
-from tests.builders import LiveRun, Script, make_run, metrics_rows, write_metrics
+from tests.builders import LiveRun, Script, make_run
 from tests.tui.driving import Hands, line, live_app, on_top, press, replay_app, rows, settle, visible
 from tracer.errors import HooktraceError, NotARunError, NotFoundError
 from tui.actions import ACTIONS, HEADINGS, actions_for
@@ -21,7 +19,6 @@ from tui.picture import main as picture_main
 from tui.player import BACKWARD
 from tui.screens.dialogs import HelpScreen
 from tui.widgets.lines import Lines
-from tui.widgets.losses import LogFormatter, LossesPane
 
 WIDE, SMALL = (120, 40), (80, 24)
 
@@ -110,48 +107,6 @@ async def test_a_hook_that_takes_long_is_named(tmp_path: Path) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await settle(app, pilot)
         assert re.search(r"in \S+: nothing else was called for 60\.0 s", line(app, "notice"))
-
-
-async def test_curves_appear_with_their_values_and_follow_the_file(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", until=700, state="running", metrics=False, metrics_path=None)
-    write_metrics(run / "metrics.csv", metrics_rows(1, 8, 0)[:6])
-    text = (run / "run.json").read_text(encoding="utf-8")
-    (run / "run.json").write_text(text.replace('"metrics": null', '"metrics": "metrics.csv"'), encoding="utf-8")
-    app = live_app(run)
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(app, pilot)
-        assert line(app, "curves") == "━ train step 0.333"
-        write_metrics(run / "metrics.csv", metrics_rows(2, 8, 1))
-        await settle(app, pilot)
-        assert line(app, "curves").split("  ")[1].startswith("● train epoch")
-        assert all(name in line(app, "curves") for name in ("train step", "validation", "■ test"))
-        plot = app.screen.query_one(PlotWidget)
-        assert plot.display
-        await press(app, pilot, "m")
-        assert app.screen.query_one(LossesPane).border_title == "acc · metrics.csv"
-        assert line(app, "curves") == "◆ validation 0.75  ■ test 0.9"
-        await press(app, pilot, "m", "y")
-        assert app.screen.query_one(LossesPane).border_title == "losses · metrics.csv · log y"
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "labels"),
-    [(0.1, 10, ["0.1", "0.2", "0.5", "1", "2", "5", "10"]), (1e-6, 1e3, None), (2.1, 2.9, None), (3, 3.0001, None)],
-)
-def test_ticks_of_a_logarithmic_axis_are_numbers_inside_it(low: float, high: float, labels: list[str] | None) -> None:
-    ticks, shown = LogFormatter().get_ticks_and_labels(math.log10(low), math.log10(high))
-    assert len(ticks) >= 2
-    assert labels is None or shown == labels
-    assert all(low * 0.99 <= 10**tick <= high * 1.3 for tick in ticks)
-
-
-async def test_the_last_point_is_drawn_inside_the_frame(tmp_path: Path) -> None:
-    app = live_app(make_run(tmp_path / "run", epochs=1, batches=8))
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(app, pilot)
-        picture = app.export_screenshot()
-        assert picture.count("◆") == 2, "the validation's one point, and its place in the legend"
-        assert picture.count("●") == 2
 
 
 async def test_the_view_key_cycles_through_the_views(tmp_path: Path) -> None:

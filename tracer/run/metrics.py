@@ -215,8 +215,9 @@ def _is_first_part(metrics: Metrics, known: Metrics) -> bool:
     rows = len(metrics)
     if rows >= len(known):
         return metrics is known
-    shared = {name: values[:rows] for name, values in known.columns.items() if name in metrics.columns}
-    return _same(shared, metrics.columns)
+    if not known.columns.keys() <= metrics.columns.keys():
+        return False  # a rewrite adds columns and takes none away
+    return _same({name: values[:rows] for name, values in known.columns.items()}, metrics.columns)
 
 
 def _same(some: Mapping[str, FloatArray], others: Mapping[str, FloatArray]) -> bool:

@@ -86,11 +86,6 @@ class HelpScreen(ModalScreen[None]):
             for action in actions_for(where):
                 parts += [(f"  {action.display:<10}", "$primary"), f"{action.tooltip}\n"]
             parts += ["\n"]
-        parts += [
-            ("In the losses\n", "bold"),
-            ("  arrows    ", "$primary"),
-            "Pan; + and - zoom, r shows everything.\n\n",
-        ]
         parts += [("In the filter of the log, words that a call must meet\n", "bold")]
         for form, meaning in FILTER_FORMS:
             parts += [(f"  {form:<23}", "$primary"), f"{meaning}\n"]

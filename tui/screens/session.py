@@ -31,6 +31,7 @@ from tui.header import (
 from tui.layout import LEAST_HEIGHT, LEAST_WIDTH, PANES, Layout
 from tui.saving import saving_of
 from tui.screens.filter import FilterScreen
+from tui.screens.metrics import MetricsScreen
 from tui.screens.saving import SaveScreen
 from tui.seek import parse_target
 from tui.text import Cell, Line, fit
@@ -316,9 +317,15 @@ class SessionScreen(Screen[None]):
             self.app.notify(text, markup=False)
 
     def action_metric(self) -> None:
-        """The next metric."""
-        self.query_one(LossesPane).next_metric()
+        """Asks which metrics to plot."""
+        pane = self.query_one(LossesPane)
+        self._go(self._layout.going_to("losses"))
+        self.app.push_screen(MetricsScreen(pane.metrics, pane.shown, pane.choose))
 
     def action_log_y(self) -> None:
         """Logarithmic or linear."""
-        self.query_one(LossesPane).toggle_log()
+        self.query_one(LossesPane).turn_log()
+
+    def action_smooth(self) -> None:
+        """More smoothing, or none again."""
+        self.query_one(LossesPane).next_smoothing()
