@@ -36,6 +36,9 @@ class _Listener:
     def after(self, hook: str) -> None:
         """Nothing has to run."""
 
+    def fault(self, error: Exception) -> None:
+        raise error
+
     def new_action(self, number: int, owner: Owner, hook: str) -> None:
         """Nothing is noted down."""
 

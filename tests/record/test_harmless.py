@@ -1,6 +1,7 @@
 """A traced run is the run it would have been: weights, reports, what others see of trainer and module."""
 
 import copy
+import gc
 import hashlib
 import pickle
 import random
@@ -143,9 +144,11 @@ class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _left_behind(root: Path, act: Callable[[], Any]) -> dict[str, Any]:
     """What a training leaves in the process and in `root`; `act` trains and returns the trainer."""
+    gc.collect()  # what others left open is warned of when it is thrown away
     with warnings.catch_warnings(record=True) as caught, _Draws() as draws:
         warnings.simplefilter("always")
         run = act()
+        gc.collect()
     module, callbacks = run.lightning_module, [callback for callback in run.callbacks if not _ours(callback)]
     states = [_plain(optimizer.state_dict()) for optimizer in run.optimizers]
     return {
@@ -362,3 +365,17 @@ def test_a_fault_in_following_the_loop_ends_the_recording_only(
         run.fit(Plain())
     assert run.state.finished
     assert run.global_step == 3
+
+
+def test_a_fault_in_finding_an_owner_ends_the_recording_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any) -> Any:
+        raise LookupError("nobody's")
+
+    monkeypatch.setattr("tracer.record.spans.owner_of", fail)
+    run = trainer(tmp_path, [HookTracer(tmp_path / "run")])
+    with pytest.warns(RuntimeWarning, match="nobody's") as warned:
+        run.fit(Plain())
+    assert run.state.finished
+    assert run.global_step == 3
+    assert sum("hooktrace" in str(warning.message) for warning in warned) == 1
+    assert "nobody's" in str(open_run(tmp_path / "run").info.dropped)

@@ -1,5 +1,6 @@
 """The stream on disk: across segments, and behind a torn end."""
 
+import os
 from pathlib import Path
 from time import perf_counter_ns
 
@@ -35,6 +36,22 @@ def test_segments_join_to_one_stream(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert read == expected
     assert EventTail(tmp_path).read().tolist() == expected
     assert (tmp_path / events_file(0, 6)).exists()
+
+
+def test_a_process_that_forks_off_writes_nothing(tmp_path: Path) -> None:
+    buffer: list[int] = []
+    writer = EventWriter(buffer, perf_counter_ns(), _fail)
+    writer.start(tmp_path, 0)
+    buffer += [mark(Mark.CALL, 0), enter(1, 5)]
+    child = os.fork()
+    if not child:
+        buffer.append(leave(1, 6))
+        writer.flush()
+        os._exit(0)
+    os.waitpid(child, 0)
+    writer.close()
+
+    assert EventTail(tmp_path).read().tolist() == [mark(Mark.CALL, 0), enter(1, 5)]
 
 
 def test_goes_on_behind_a_torn_end(tmp_path: Path) -> None:

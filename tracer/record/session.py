@@ -119,6 +119,10 @@ class Session:
         except Exception as error:
             self._give_up(error)
 
+    def fault(self, error: Exception) -> None:
+        """Ends the recording for a fault that was met elsewhere."""
+        self._give_up(error)
+
     def _guarded(self, *functions: Callable[[], None]) -> Callable[[], None]:
         """The functions, one after another, each run whatever becomes of the others, as one that never raises."""
 

@@ -64,6 +64,9 @@ class Listener(Protocol):
     def new_action(self, number: int, owner: Owner, hook: str) -> None:
         """An action was met for the first time."""
 
+    def fault(self, error: Exception) -> None:
+        """Something went wrong that must not reach the program."""
+
 
 class SpanTable(dict[str, Span]):
     """The spans by the names that Lightning gives to actions."""
@@ -78,8 +81,12 @@ class SpanTable(dict[str, Span]):
         """Whose the actions are, by number."""
 
     def __missing__(self, name: str) -> Span:
-        owner, hook, ambiguous = owner_of(name, sys._getframe(1), self._listener.trainer)
-        span = self.span_of(owner, hook)
+        try:
+            owner, hook, ambiguous = owner_of(name, sys._getframe(1), self._listener.trainer)
+            span = self.span_of(owner, hook)
+        except Exception as error:
+            self._listener.fault(error)
+            return make_span(lambda record: None, 0, 0, _OVERFLOW)  # of no use, but a span
         if not ambiguous:
             self[name] = span
         return span

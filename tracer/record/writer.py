@@ -43,6 +43,7 @@ class EventWriter:
         self._size = 0
         self._segment = 0
         self._failed = False
+        self._pid = os.getpid()
 
     def start(self, run_dir: Path, rank: int) -> None:
         """Opens the stream, goes on behind what an earlier call of the same recording wrote, and starts the thread.
@@ -94,7 +95,8 @@ class EventWriter:
             return
         chunk = array("q", self._buffer[:count])
         del self._buffer[:count]
-        if self._failed or self._file < 0:
+        # A process that forked off the training has its file and a copy of its buffer, but is not what is recorded.
+        if self._failed or self._file < 0 or self._pid != os.getpid():
             return
         try:
             if perf_counter_ns() >= self._until_ns:
