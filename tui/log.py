@@ -25,7 +25,7 @@ _DURATION: Final = 9
 _TIGHT: Final = 6
 _STEP: Final = 10
 _PLACE: Final = 17
-_SHORT_PLACE: Final = 9
+_SHORT_PLACE: Final = 10
 _HOUR_NS: Final = 3_600_000_000_000
 _STAGES: Final = ("sanity", "train", "val", "test", "pred")
 _LETTERS: Final = ("s", "b", "v", "t", "p")
@@ -135,7 +135,7 @@ def log_columns(width: int, long: bool) -> LogColumns:
     micros = width >= 120
     time = (13 if long else 10) + (3 if micros else 0)
     roomy = width >= 72
-    place = _PLACE if roomy else _SHORT_PLACE if width >= 48 else 0
+    place = _PLACE if roomy else _SHORT_PLACE if width >= 54 else 0
     step = _STEP if width >= 132 else 0
     took = _DURATION if roomy else _TIGHT
     own = _DURATION if width >= 92 else 0

@@ -248,6 +248,7 @@ async def test_goto_moves_the_cursor(tmp_path: Path, text: str, expected: str) -
         await type_in(app, pilot, "colon", text)
         assert not on_top(app, GotoScreen)
         assert expected in selected(app) and not pane(app).follow
+        assert pane(app).cursor - pane(app).first >= pane(app).page // 3, "what came before is in sight"
 
 
 async def test_goto_says_what_is_not_there(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_a_row_says_when_where_who_and_how_long(played: LogView) -> None:
         *("│", where, "train", "e2b2", "s4", "C", "on_train_batch_start", "EarlyStopping", "1.00", "ms", "1.00", "ms"),
     ]
     assert {role: text for text, role in shown}["callback"] == "C "
-    narrow = text_of(log_line(played, row, columns_of(played, 50)))
+    narrow = text_of(log_line(played, row, columns_of(played, 54)))
     assert narrow.split() == ["│", where[:9], "e2b2", "C", "on_train_batch_start", "1.0ms"]
 
 

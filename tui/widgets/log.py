@@ -71,7 +71,7 @@ class LogPane(RowsPane):
         Raises:
             NotFoundError: there is none such in the log.
         """
-        self._select(position_of(self._view, target, self.cursor))
+        self._jump(position_of(self._view, target, self.cursor))
 
     def step(self, forward: bool) -> str | None:
         """Moves the cursor to the next or the previous call of the selected hook.
@@ -87,7 +87,7 @@ class LogPane(RowsPane):
             label = self._view.trace.actions[action].label
             among = ", as far as the filter shows" if self._view.query.terms else ""
             return f"{label} is not called again so far{among}" if forward else f"{label} was not called before{among}"
-        self._select(found)
+        self._jump(found)
         return None
 
     def repaint(self) -> None:
@@ -159,6 +159,12 @@ class LogPane(RowsPane):
         self.move_to(position)
         self._row = self.selected_row
         self.tell_selected()
+
+    def _jump(self, position: int) -> None:
+        """Selects a row that may be far away: then with some of what was called before it in sight."""
+        if not self.first <= position < self.first + self.page:
+            self.first = max(0, position - self.page // 3)
+        self._select(position)
 
     def _go_to_end(self) -> None:
         self.cursor = max(0, len(self._view) - 1)
