@@ -40,6 +40,7 @@ bench: $(VENV)/.test  ## print the figures of benchmarks/
 	@$(BIN)/python -m benchmarks.spans
 	@$(BIN)/python -m benchmarks.training
 	@$(BIN)/python -m benchmarks.reading
+	@$(BIN)/python -m benchmarks.opening
 	@$(BIN)/python -m benchmarks.log
 
 clean:  ## remove the virtual environment and what tools leave behind

@@ -50,7 +50,15 @@ ACTIONS: Final = (
     Action("event_before", "p", "p", "call", "Go back to where the call before began or ended.", "transport"),
     Action("event_after", "n", "n", "call", "Go on to where the next call begins or ends.", "transport", 2),
     Action("batch_before", "comma", ",", "batch", "Go to the start of the batch before.", "transport"),
-    Action("batch_after", "full_stop,N", ". N", "batch", "Go to the start of the next batch.", "transport", 2),
+    Action(
+        "batch_after",
+        "full_stop,N",
+        ".",
+        "batch",
+        "Go to the start of the next batch; N does the same.",
+        "transport",
+        2,
+    ),
     Action("epoch_before", "left_parenthesis", "(", "epoch", "Go to the start of the epoch before.", "transport"),
     Action("epoch_after", "right_parenthesis", ")", "epoch", "Go to the start of the next epoch.", "transport", 2),
     Action(

@@ -3,7 +3,10 @@
 Found once, as the spans are taken in; the transport bar and the goto dialog show it.
 """
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, Literal
 
 import numpy as np
@@ -49,6 +52,14 @@ class Landmarks:
     paused_from: Int64Array = field(default_factory=_NONE.copy)
     paused_to: Int64Array = field(default_factory=_NONE.copy)
 
+    @cached_property
+    def chapter_times_ns(self) -> Mapping[ChapterKind, Int64Array]:
+        """When the chapters of each kind begin."""
+        times: dict[ChapterKind, list[int]] = defaultdict(list)
+        for chapter in self.chapters:
+            times[chapter.kind].append(chapter.time_ns)
+        return {kind: np.array(found, np.int64) for kind, found in times.items()}
+
 
 def chapter_text(chapter: Chapter) -> str:
     """A chapter as a list shows it: when, and what."""
@@ -74,10 +85,12 @@ class LandmarkFinder:
         begin, end = self._new_silences(trace)
         self._contexts, self._rows, self._latest_ns = len(trace.contexts), len(trace), trace.now_ns
         before = self.found
+        if not new and not len(begin) and len(self._pauses) == len(before.paused_from):
+            return
         self.found = Landmarks(
-            chapters=(*before.chapters, *new) if new else before.chapters,
-            silent_from=np.append(before.silent_from, begin) if len(begin) else before.silent_from,
-            silent_to=np.append(before.silent_to, end) if len(end) else before.silent_to,
+            chapters=(*before.chapters, *new),
+            silent_from=np.append(before.silent_from, begin),
+            silent_to=np.append(before.silent_to, end),
             paused_from=self._pauses.start_ns,
             paused_to=self._pauses.start_ns + self._pauses.duration_ns,
         )

@@ -154,9 +154,9 @@ def _set_marks(text: npt.NDArray[np.str_], transport: Transport) -> BoolArray:
     """Puts the marks of the chapters into the bar; returns where they are."""
     width = len(text)
     marked = np.zeros(width, np.bool_)
-    chapters = transport.landmarks.chapters
+    found = transport.landmarks.chapter_times_ns
     for kind, mark in _MARKS.items():
-        times = np.array([chapter.time_ns for chapter in chapters if chapter.kind == kind], np.int64)
+        times = found.get(kind, np.empty(0, np.int64))
         cells = np.unique((times * (width / max(1, transport.end_ns))).astype(np.int64))
         cells = cells[(cells > 0) & (cells < width)]  # at the very beginning, nothing has to be found
         if len(cells) * _CROWDED <= width:

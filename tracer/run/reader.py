@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracer.errors import HooktraceError, NotARunError, NotFoundError
 from tracer.run.build import TraceBuilder
-from tracer.run.events import ActionTail, EventTail
+from tracer.run.events import ActionTail, EventTail, stream_records
 from tracer.run.info import RunInfo, read_info
 from tracer.run.layout import METRICS_FILE, RECORD_BYTES, RUN_FILE, is_alive
 from tracer.run.metrics import Metrics, MetricsReader
@@ -16,6 +16,8 @@ from tracer.run.trace import Trace
 if TYPE_CHECKING:
     import pandas as pd
 
+_PORTION = 1 << 17
+"""Records taken in at a time: as many as the processor's caches hold."""
 _EVENTS_NAME = re.compile(r"events-(\d{1,9})\.(\d{3,})")
 
 
@@ -80,12 +82,14 @@ class Run:
             raise NotFoundError(f"{self.name} has no recording of rank {rank} (there is: {known})")
         info = self.info
         builder = TraceBuilder(rank, info.started_at)
-        tail = EventTail(self.path, rank)
-        events = tail.read()
-        if tail.gap and not len(events):
+        builder.reserve(stream_records(self.path, rank) // 2 + 1)
+        tail, actions = EventTail(self.path, rank), ActionTail(self.path, rank)
+        while len(events := tail.read(_PORTION)):
+            builder.feed(events, actions.read())
+        trace = builder.trace(known_gap(info, tail))
+        if tail.gap and not len(trace):
             raise NotARunError(f"cannot read {self.path}: {tail.gap}")
-        builder.feed(events, ActionTail(self.path, rank).read())
-        return builder.trace(known_gap(info, tail))
+        return trace
 
     def to_pandas(self, rank: int = 0) -> "pd.DataFrame":
         """The spans of a rank as a DataFrame; columns as in `tracer.run.table.COLUMNS`."""
