@@ -42,6 +42,7 @@ bench: $(VENV)/.test  ## print the figures of benchmarks/
 	@$(BIN)/python -m benchmarks.reading
 	@$(BIN)/python -m benchmarks.opening
 	@$(BIN)/python -m benchmarks.log
+	@$(BIN)/python -m benchmarks.curves
 
 clean:  ## remove the virtual environment and what tools leave behind
 	rm -rf $(VENV) $(OLDEST) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -313,6 +313,21 @@ async def test_nothing_is_drawn_again_without_news(tmp_path: Path, monkeypatch: 
         assert not drawn
 
 
+async def test_rows_at_every_poll_are_drawn_now_and_then_and_to_the_last(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", state="running")
+    app = live_app(run)
+    async with app.run_test(size=WIDE) as pilot:
+        seen = []
+        for count in range(1, 9):
+            write_metrics(run / "metrics" / "metrics.csv", metrics_rows(9, 8, 0)[:count])
+            await app.tick()
+            await pilot.pause()
+            seen.append(re.split(" +", line(app, "curves"))[3])
+        assert seen == ["2", "2", "2", "0.5", "0.5", "0.5", "0.2857", "0.2857"]
+        await settle(app, pilot)
+        assert "0.25" in line(app, "curves")
+
+
 async def test_hostile_names_control_nothing(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     names = ["[bold red]loss[/]", "\x1b[31mloss\x07", "[@click=app.quit]acc"]

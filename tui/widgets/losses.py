@@ -24,6 +24,7 @@ from tui.widgets.plot import ScenePlot
 _CLOSER: Final = 0.6
 _PAN: Final = 0.2
 _TITLE: Final = 40
+_EVERY: Final = 3
 _EMPTY: Final = "no values yet: metrics.csv is empty or not there"
 
 
@@ -49,6 +50,10 @@ class LossesPane(Vertical):
         self._view = View()
         self._scene = Scene()
         self._drawn_for = (0, 0)
+        self._titles: list[str] = []
+        self._legend_height = 0
+        self._hurried = False
+        self._behind = 0
         self._below_mouse: float | None = None
         self._composed = False  # a resize or a frame may come before the plot has its parts
 
@@ -70,9 +75,12 @@ class LossesPane(Vertical):
             self._draw()
 
     def show(self, metrics: Metrics) -> None:
-        """Shows the rows so far."""
-        if metrics is not self._metrics:
-            self._metrics = metrics
+        """Shows the rows so far. While each time brings new ones, nobody can follow: then every third is drawn."""
+        news = metrics is not self._metrics
+        hurried, self._hurried = news and self._hurried, news
+        self._metrics = metrics
+        self._behind += news
+        if self._behind and not (hurried and self._behind < _EVERY):
             self._take_curves()
 
     @property
@@ -101,6 +109,7 @@ class LossesPane(Vertical):
         self._see(self._view.next_smoothing())
 
     def _take_curves(self) -> None:
+        self._behind = 0
         chosen = [name for name in self._metrics.names if self._chosen and name in self._chosen]
         found = trails(self._metrics, chosen or default_names(self._metrics.names))
         self._trails = tuple(trail for trail in found if chosen or len(trail.y) or trail.hidden)
@@ -125,7 +134,8 @@ class LossesPane(Vertical):
         self._write_titles()
         self._write_legend()
         self._write_values()
-        plot.display = bool(self._scene.curves)
+        if plot.display != bool(self._scene.curves):
+            plot.display = not plot.display
         plot.draw(self._scene, view.log, not view.own_scales, view.cursor)
 
     def _write_titles(self) -> None:
@@ -138,18 +148,23 @@ class LossesPane(Vertical):
             (view.own_scales, "own scales"),
             (view.x or view.y, "zoomed"),
         )
-        self.border_title = Content(" · ".join([title, "metrics.csv", *(text for flag, text in flags if flag)]))
+        titles = [" · ".join([title, "metrics.csv", *(text for flag, text in flags if flag)])]
         others = [base for base in bases(self._metrics.names) if base not in quantities]
         hint = f"m: {plain_text(', '.join(others), _TITLE)}" if others else ""
         if not view.own_scales and scales_differ(self._trails):
             hint = "scales differ: r gives each its own"
-        self.border_subtitle = Content(hint)
+        titles.append(hint)
+        if titles != self._titles:  # to set one repaints the whole pane
+            self._titles = titles
+            self.border_title, self.border_subtitle = map(Content, titles)
 
     def _write_legend(self) -> None:
         view, width = self.query_one("#curves", LineView), self.size.width
         curves = self._scene.curves
         lines = legend(curves, width, max(1, self.size.height // 3)) if curves else self._nothing_drawn(width)
-        view.styles.height = len(lines)
+        if len(lines) != self._legend_height:  # to set it arranges the whole screen anew
+            self._legend_height = len(lines)
+            view.styles.height = len(lines)
         view.show(*lines)
 
     def _nothing_drawn(self, width: int) -> tuple[Line, ...]:
