@@ -1,6 +1,7 @@
 """The inspector as lines of text, what matters most first: a small pane shows the beginning of them."""
 
 import math
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import PurePath
@@ -17,6 +18,7 @@ from tui.text import Cell, Line, count_text, fit, percent_text, tight_duration_t
 from tui.view import OVERRIDDEN
 
 _LABEL: Final = 7
+_ROLE: Final = re.compile(r":[a-z]+:`~?(?:[\w.]*\.)?(\w+)`")
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
 _NO_CALL: Final = "·"
 _FLAT: Final = 0.02
@@ -31,7 +33,7 @@ def inspector_lines(inspection: Inspection, width: int) -> tuple[Line, ...]:
         width: cells of a line.
     """
     return (
-        _labelled("what", (_fitted(inspection.action.doc or "no docstring", width),), width),
+        _labelled("what", (_fitted(_without_roles(inspection.action.doc or "no docstring"), width),), width),
         _labelled("whose", _whose(inspection.action, width - _LABEL), width),
         _labelled("where", (_fitted(_path_text(inspection, width - _LABEL), width),), width),
         _labelled("with", _called(inspection, width - _LABEL), width),
@@ -40,6 +42,11 @@ def inspector_lines(inspection: Inspection, width: int) -> tuple[Line, ...]:
         _labelled("spread", _spread(inspection, width - _LABEL), width),
         *_source_lines(inspection.source, width),
     )
+
+
+def _without_roles(doc: str) -> str:
+    """A docstring's line without what only Sphinx reads: ``:class:`~a.b.C` `` is `C`."""
+    return _ROLE.sub(r"\1", doc).replace("``", "`")
 
 
 def _fitted(text: str, width: int) -> Cell:
@@ -65,7 +72,7 @@ def _whose(action: Action, width: int) -> list[Cell]:
     elif action.overridden is None:
         whose = [("Lightning itself" if action.owner_kind == "loop" else "not known whose", "")]
     else:
-        whose = [(f"Lightning's own, of {action.defined_by or 'its base class'}", "")]
+        whose = [(f"default of {action.defined_by or 'Lightning'}", "")]
     place = place_of(action.defined_at) if action.defined_at else None
     if place is None:
         return [*whose, (f"  {action.defined_at}", "dim")] if action.defined_at else whose

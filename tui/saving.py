@@ -52,8 +52,9 @@ def saving_of(pane: str, frame: Frame) -> Saving | None:
         return save_output(frame.output)
     if frame.trace is None:
         return None
-    if pane == "waterfall" and frame.bars is not None:
-        return save_calls(frame.trace, frame.bars.row, "those of the waterfall", "waterfall")
+    if pane == "waterfall" and frame.bars is not None and frame.bars.stretch.rows[1] <= len(frame.trace):
+        rows = np.arange(*frame.bars.stretch.rows)  # also those that are folded
+        return save_calls(frame.trace, rows, "those of the waterfall", "waterfall")
     if pane == "log" and frame.log.chosen is not None:
         return save_calls(frame.trace, frame.log.chosen, f"/{plain_text(frame.log.query.text, 40)}", "log")
     return save_calls(frame.trace, None, "the whole timeline up to here", "hooks")

@@ -217,7 +217,12 @@ def test_a_trend_is_true_to_time() -> None:
 
 def test_what_it_says_fits_the_pane(look: Look) -> None:
     found = inspected(look, Wish(number_of(look, "B.on_before_zero_grad")))
-    own = replace(found.action, defined_at="/home/me/project/callbacks.py:12", defined_by="B", doc="Before zero_grad.")
+    own = replace(
+        found.action,
+        defined_at="/home/me/project/callbacks.py:12",
+        defined_by="B",
+        doc="Before :meth:`~a.b.zero_grad`.",
+    )
     texts = [line_text(line).rstrip() for line in inspector_lines(replace(found, action=own), 52)]
     assert texts[:6] == [
         "what   Before zero_grad.",

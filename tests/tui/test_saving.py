@@ -70,6 +70,18 @@ async def test_the_waterfall_exports_its_batch(tmp_path: Path) -> None:
     assert found[0]["hook"] == "train_dataloader_next"
 
 
+async def test_of_an_epoch_all_calls_are_exported_also_those_that_are_folded(tmp_path: Path) -> None:
+    app = live_app(make_run(tmp_path / "run", batches=20))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(app, pilot)
+        await press(app, pilot, "v", "w")
+        await press(app, pilot, "x", "enter")
+        await app.workers.wait_for_complete()
+    found = table(tmp_path / "run-waterfall.csv")
+    assert {row["epoch"] for row in found} == {"1"}
+    assert {row["batch"] for row in found} == {"", *map(str, range(20))}
+
+
 async def test_the_output_and_the_curves_are_exported_from_their_panes(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", state="running")
     (run / "output.log").write_text("said\nmore\n", encoding="utf-8")

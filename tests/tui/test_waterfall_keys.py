@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import LiveRun, make_run
-from tests.tui.driving import Hands, live_app, press, replay_app, rows, settle
+from tests.tui.driving import Hands, line, live_app, press, replay_app, rows, settle
 from tui.app import SessionApp
 from tui.widgets.waterfall import WaterfallPane
 
@@ -93,6 +93,9 @@ async def test_what_is_held_stays_while_a_replay_goes_back_and_forth(run: Path) 
         assert held.startswith("pinned batch: train · epoch 2 · batch 9 · ")
         await press(app, pilot, "full_stop", "full_stop", "home")
         assert title(app) == held
+        await press(app, pilot, "down", "down", "right_curly_bracket", "d", "home")
+        assert title(app) == held, "its calls are still to come: pointing at one of them does no harm"
+        assert line(app, "notice") == ""
         await press(app, pilot, "a")
         assert not title(app).startswith("pinned")
         await press(app, pilot, "full_stop", "full_stop", "full_stop", "full_stop")
