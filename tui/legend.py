@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from rich.cells import cell_len
 
+from tracer.run.text import plain_text
 from tui.curves import FloatArray, Trail
 from tui.scene import Curve
 from tui.text import Cell, Line, fit
@@ -35,7 +36,9 @@ def legend(curves: Sequence[Curve], width: int, lines: int) -> tuple[Line, ...]:
     if len(shown) < len(curves):
         rest = curves[len(shown) :]
         cells: list[Cell] = [(f"{len(rest)} more: ", "dim")]
-        cells += [(f"{curve.trail.marker} ", f"curve-{curve.trail.colour}") for curve in rest]
+        for trail in (curve.trail for curve in rest):
+            name = plain_text(trail.label, names)
+            cells += [(f"{trail.marker} ", f"curve-{trail.colour}"), (f"{name}  ", "")]
         made.append(_cut(cells, width))
     return tuple(made)
 

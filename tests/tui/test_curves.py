@@ -288,7 +288,7 @@ def test_the_legend_says_last_best_and_what_is_missing() -> None:
         "■ test        0        ★ min 0 at 4",
     ]
     short = [words(line) for line in legend(drawn.curves, 70, 2)]
-    assert short[1].startswith("3 more: ● ◆ ■")
+    assert short[1].rstrip() == "3 more: ● train epoch  ◆ validation  ■ test"
     assert "at 2" not in words(legend(drawn.curves, 48, 4)[0]) and "2 not finite" in words(
         legend(drawn.curves, 48, 4)[0]
     )

@@ -65,7 +65,7 @@ class ScenePlot(PlotWidget, inherit_bindings=False):
     DEFAULT_CSS = """
     ScenePlot { height: 1fr; }
     ScenePlot #legend { display: none; }
-    ScenePlot > .plot--axis, ScenePlot:focus > .plot--axis { color: $panel-lighten-2; }
+    ScenePlot > .plot--axis, ScenePlot:focus > .plot--axis { color: $secondary; }
     ScenePlot > .plot--tick { color: $foreground-muted; text-style: none; }
     """
 
