@@ -10,6 +10,7 @@ import multiprocessing
 import random
 import resource
 import tempfile
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +19,8 @@ import numpy as np
 
 from benchmarks.generate import generate_run
 from benchmarks.report import machine
+from tracer.run import open_run
+from tracer.run.cache import cache_file
 from tui.app import SessionApp
 
 SEEKS = 60
@@ -36,6 +39,7 @@ def main() -> None:
                 pool.submit(generate_run, path, args.spans).result()
         print(f"opening a run of about {args.spans:,} spans; {machine()}")
         asyncio.run(_measure(path))
+        _measure_traces(path)
 
 
 async def _measure(path: Path) -> None:
@@ -54,6 +58,18 @@ async def _measure(path: Path) -> None:
         _say("seek, to what there is to show", _milliseconds(seeks))
         _say("spans", f"{len(app.timeline.whole or ()):,}")
         _say("memory, at most", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+
+
+def _measure_traces(path: Path) -> None:
+    """What `stats`, `export` and `compare` wait for: all spans at once, the first time and again."""
+    (path / cache_file(0)).unlink(missing_ok=True)
+    for which in ("first", "again, from the copy"):
+        start = perf_counter()
+        open_run(path).trace()
+        _say(f"the whole trace, {which}", f"{perf_counter() - start:6.2f} s")
+        for thread in threading.enumerate():
+            if thread is not threading.main_thread() and not thread.daemon:
+                thread.join()
 
 
 async def _seek(app: SessionApp, share: float) -> float:

@@ -94,7 +94,7 @@ class TraceBuilder:
         """The spans so far. Its columns are views: taking one costs nothing that grows with the trace."""
         return Trace(
             rank=self._rank,
-            actions=self._known_actions(),
+            actions=with_unknown(self._actions, self._highest_action),
             started_at=self._started_at,
             contexts=Contexts(**self._contexts.columns.views()),  # type: ignore[arg-type]  # narrower integers
             open_rows=tuple(self._open.tolist()),
@@ -102,10 +102,6 @@ class TraceBuilder:
             gap=gap,
             **self._spans.views(),  # type: ignore[arg-type]
         )
-
-    def _known_actions(self) -> tuple[Action, ...]:
-        known = len(self._actions)
-        return self._actions + tuple(unknown_action(i) for i in range(known, self._highest_action + 1))
 
     def _take_marks(self, codes: Integers, events: Int64Array, timed: Int64Array, times: Int64Array) -> Int64Array:
         """Follows the marks; returns at which enters and leaves a new context begins."""
@@ -173,3 +169,8 @@ class TraceBuilder:
         failed = left_before[:-1][codes == Mark.ERROR]
         self._spans["status"][failed[failed >= 0]] = ERROR
         self._last_left = int(left_before[-1])
+
+
+def with_unknown(actions: tuple[Action, ...], highest: int) -> tuple[Action, ...]:
+    """The actions, and one for each number up to `highest` that the list of actions (lost or torn) does not explain."""
+    return actions + tuple(unknown_action(number) for number in range(len(actions), highest + 1))

@@ -2,10 +2,12 @@
 
 import re
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracer.errors import HooktraceError, NotARunError, NotFoundError
+from tracer.run import cache
 from tracer.run.build import TraceBuilder
 from tracer.run.events import ActionTail, EventTail, stream_records
 from tracer.run.info import RunInfo, read_info
@@ -81,14 +83,21 @@ class Run:
             known = ", ".join(map(str, self.ranks)) or "none"
             raise NotFoundError(f"{self.name} has no recording of rank {rank} (there is: {known})")
         info = self.info
+        tail, actions = EventTail(self.path, rank), ActionTail(self.path, rank)
+        mark = cache.stamp(self.path, rank) if self.state != "running" else None
+        if mark is not None:
+            kept = cache.load(self.path, rank, mark, info.started_at, actions.read())
+            if kept is not None:
+                return replace(kept, gap=known_gap(info, tail))
         builder = TraceBuilder(rank, info.started_at)
         builder.reserve(stream_records(self.path, rank) // 2 + 1)
-        tail, actions = EventTail(self.path, rank), ActionTail(self.path, rank)
         while len(events := tail.read(_PORTION)):
             builder.feed(events, actions.read())
         trace = builder.trace(known_gap(info, tail))
         if tail.gap and not len(trace):
             raise NotARunError(f"cannot read {self.path}: {tail.gap}")
+        if mark is not None and tail.gap is None:
+            cache.store_behind(self.path, mark, trace)
         return trace
 
     def to_pandas(self, rank: int = 0) -> "pd.DataFrame":
