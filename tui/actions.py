@@ -6,7 +6,7 @@ can give it another key.
 
 from typing import Final, Literal, NamedTuple
 
-Where = Literal["session", "transport", "rows", "waterfall", "losses"]
+Where = Literal["session", "gate", "transport", "rows", "waterfall", "losses"]
 
 
 class Action(NamedTuple):
@@ -32,6 +32,13 @@ class Action(NamedTuple):
 
 
 ACTIONS: Final = (
+    Action("pause", "space", "space", "pause", "Pause the training at the next hook, or let it go on.", "gate", 1),
+    Action("step", "n", "n", "next hook", "Let the training go on to right before the next hook.", "gate", 1),
+    Action("step_batch", "N", "N", "next batch", "Let the training go on to the start of the next batch.", "gate", 2),
+    Action("breakpoint", "b", "b", "breakpoint", "Choose hooks before which the training stops.", "gate", 2),
+    Action("go_on", "c", "c", "continue", "Let the training go on, up to the next breakpoint.", "gate", 2),
+    Action("slow_more", "left_square_bracket", "[", "slower", "Slow motion: wait longer at every hook.", "gate", 2),
+    Action("slow_less", "right_square_bracket", "]", "faster", "Slow motion: wait less at every hook.", "gate"),
     Action(
         "play_pause",
         "space",
@@ -125,9 +132,10 @@ ACTIONS: Final = (
     Action("own_scales", "r", "r", "own scales", "Draw each curve on a scale of its own, or all on one.", "losses"),
 )
 
-_OF_THE_APP: Final = frozenset({"leave", "help", "picture", "goto", "theme"})
+_OF_THE_APP: Final = frozenset({"leave", "help", "picture", "goto", "theme", "breakpoint"})
 
 HEADINGS: Final[dict[Where, str]] = {
+    "gate": "Hold a live training",
     "transport": "In a replay, or in a live run once it is rewound (← p , ( { home, or a click on the bar)",
     "session": "Screen",
     "rows": "In a pane of rows",
@@ -145,4 +153,6 @@ def binding_action(action: Action) -> str:
     """What Textual runs for an action: a method of the app, of the session screen or of a pane."""
     if action.where == "transport":
         return f"app.transport('{action.id}')"
+    if action.where == "gate" and action.id not in _OF_THE_APP:
+        return f"app.gate('{action.id}')"
     return f"app.{action.id}" if action.id in _OF_THE_APP else action.id

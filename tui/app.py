@@ -16,21 +16,23 @@ from textual.message import Message
 from textual.screen import Screen
 
 from tracer.errors import HooktraceError, NotFoundError
-from tracer.run.control import REFUSALS, ControlViewer, Request
+from tracer.run.breakpoints import Breakpoint
 from tracer.run.text import plain_text
 from tui.actions import actions_for, binding_action
 from tui.child import Child, next_run
 from tui.clock import Clock
 from tui.feed import STARTING, Timeline
 from tui.frame import Frame, Session
+from tui.gate import Gatekeeper, Operation
 from tui.header import Mode
 from tui.layout import Layout
 from tui.live import LiveFeed, check_watchable
 from tui.player import Player
 from tui.replay import ReplayFeed
+from tui.screens.breakpoints import BreakpointScreen
 from tui.screens.dialogs import Choice, GotoScreen, HelpScreen, QuitDialog
 from tui.screens.session import SessionScreen
-from tui.seek import parse_target
+from tui.seek import parse_target, selected_action
 from tui.settings import Remembered, Settings
 from tui.themes import DARK, LIGHT, THEMES
 from tui.transport import Transport, transport_of
@@ -42,6 +44,7 @@ _STORM_TICKS: Final = 2
 _LEAST_REST_S: Final = 0.02
 """What is left for keys and painting when a poll takes longer than it should."""
 _NICENESS: Final = 5
+STOPPING: Final = "stopping…"
 _LOG_STEPS: Final = (("hook_after",), ("hook_before",))
 """Keys of the transport that the log answers itself while it has the keys."""
 
@@ -113,7 +116,7 @@ class SessionApp(App[str]):
         self._child = child
         self._first = first
         self._tick_s = tick_s
-        self._control = ControlViewer(run_dir)
+        self._gate = Gatekeeper(run_dir) if mode == "live" else None
         if mode == "live":
             check_watchable(run_dir, expected=child is not None)
         self.timeline: Timeline = (
@@ -121,7 +124,7 @@ class SessionApp(App[str]):
         )
         """What is recorded, and the clock that says which moment of it is shown."""
         self._player = Player(self.timeline)
-        self._session = Session(self.timeline, first or run_dir)
+        self._session = Session(self.timeline, first or run_dir, self._gate)
         self._session_screen = SessionScreen(
             plain_text(run_dir.resolve().name),
             mode,
@@ -131,7 +134,6 @@ class SessionApp(App[str]):
         self._polling = False
         self._asked_early = asyncio.Event()
         self._asked: str | None = None
-        self._stop_request = 0
 
     def _open_replay(self, speed: float, start: str | None, clock: Callable[[], float]) -> ReplayFeed:
         feed = ReplayFeed(self._run_dir, lambda end_ns: Clock(end_ns, clock, speed))
@@ -164,8 +166,8 @@ class SessionApp(App[str]):
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + tick_s / (_STORM_TICKS if self._frame.storm else 1)
-            if self._frame.reading is not None:
-                due = 0.0  # each poll reads some more
+            if self._frame.reading is not None or self._frame.gate.asked:
+                due = 0.0  # each poll reads some more, or may bring what was asked for
             self._asked_early.clear()
             await self.tick()
             with suppress(TimeoutError):
@@ -194,10 +196,10 @@ class SessionApp(App[str]):
         if self._goes_on():
             self.exit("next")
             return
-        refusal = REFUSALS.get(self._control.reply(self._stop_request)) if self._stop_request else None
-        if refusal is not None:
-            self._asked, self._stop_request = None, 0
-            self.notify(f"the training is not stopped: {refusal}", severity="warning", markup=False)
+        if self._asked == STOPPING and self._gate is not None and not self._gate.stopping:
+            self._asked = None
+        for text in message.frame.gate.news:
+            self.notify(plain_text(text), severity="warning", markup=False)
         self._show(message.frame)
         if message.frame.log.searching:
             self._asked_early.set()
@@ -264,14 +266,42 @@ class SessionApp(App[str]):
         self._show(self._frame)
 
     def _stop(self) -> None:
-        self._stop_request = self._control.request(Request.STOP)
-        if self._stop_request:
-            self._asked = "stopping…"
-        else:
-            self.notify("the training cannot be stopped from here: it does not listen (yet)", severity="warning")
+        if self._gate is not None:
+            self._asked = STOPPING
+            self.action_gate("stop")
+
+    def action_gate(self, operation: Operation) -> None:
+        """Asks the training for something; the answer comes with a poll."""
+        if self._gate is not None:
+            self._gate.ask(operation)
+            self._asked_early.set()
+
+    def action_breakpoint(self) -> None:
+        """Asks before which hooks the training is to stop."""
+        gate, frame = self._gate, self._frame
+        if gate is None:
+            return
+        actions = () if frame.trace is None else frame.trace.actions
+        selected = selected_action(actions, self._session_screen.selected_action)
+
+        def change(breakpoints: tuple[Breakpoint, ...]) -> None:
+            gate.ask(breakpoints)
+            self._asked_early.set()
+
+        self.push_screen(BreakpointScreen(frame.gate.status.breakpoints, actions, selected, change))
+
+    @property
+    def _holds(self) -> bool:
+        """Whether the keys that hold a training do something: it goes on, and its latest moment is shown."""
+        return self._gate is not None and self.timeline.clock is None and not self._frame.ended
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys of the transport do nothing, and are not shown, where there is nothing to move: at the latest."""
+        """Keys of the transport do nothing, and are not shown, where there is nothing to move: at the latest.
+
+        There those that hold the training do.
+        """
+        if action in ("gate", "breakpoint"):
+            return self._holds
         if action != "transport" or (self._session_screen.log_has_keys and parameters in _LOG_STEPS):
             return True
         return self._player.can(str(parameters[0]))
@@ -336,7 +366,9 @@ class SessionApp(App[str]):
         self.theme = LIGHT.name if self.current_theme.dark else DARK.name
 
     def on_unmount(self) -> None:
-        """Remembers how the screen was left."""
+        """Remembers how the screen was left, and lets the training go."""
+        if self._gate is not None:
+            self._gate.release()
         layout = self._session_screen.layout_chosen
         self._settings.remember(Remembered(self.theme, layout.view, layout.bottom, layout.inspector))
 

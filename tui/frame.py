@@ -15,6 +15,7 @@ from tracer.run.layout import OUTPUT_FILE
 from tracer.run.metrics import Metrics
 from tracer.run.trace import Trace
 from tui.feed import STARTING, Feed, Moment
+from tui.gate import Gatekeeper, GateView
 from tui.inspector import Inspection, Inspector
 from tui.landmarks import Landmarks
 from tui.log import LogSearch, LogView
@@ -39,6 +40,7 @@ class Frame:
         state, latest_state, generation, reading, landmarks: as in `tui.feed.Moment`.
         trace: the spans so far; None while starting.
         wish: what was asked for when this frame was worked out.
+        gate: how the gate of a live training stands.
         open_hook: name of the innermost open span; None if none is open.
         quiet_ns: how long nothing has been entered or left.
         gap: what is missing of the recording, in words.
@@ -60,6 +62,7 @@ class Frame:
     landmarks: Landmarks = field(default_factory=Landmarks)
     trace: Trace | None = None
     wish: Wish = field(default_factory=Wish)
+    gate: GateView = field(default_factory=GateView)
     progress: Progress = field(default_factory=Progress)
     open_hook: str | None = None
     quiet_ns: int = 0
@@ -88,8 +91,9 @@ class Frame:
 class Session:
     """Follows one run from poll to poll."""
 
-    def __init__(self, feed: Feed, run_dir: Path) -> None:
+    def __init__(self, feed: Feed, run_dir: Path, gate: Gatekeeper | None = None) -> None:
         self._feed = feed
+        self._gate = gate
         self._output = OutputTail(run_dir / OUTPUT_FILE)
         self._frame = Frame()
         self._last_state = STARTING
@@ -106,6 +110,7 @@ class Session:
         Raises:
             HooktraceError: the run's files can no longer be read.
         """
+        gate = self._gate.poll() if self._gate else GateView()  # whatever the files are like, it needs signs of life
         moment = self._feed.poll()
         if moment.generation != self._frame.generation:
             self._restart()
@@ -122,6 +127,7 @@ class Session:
             reading=moment.reading,
             landmarks=moment.landmarks,
             wish=self.wish,
+            gate=gate,
         )
         self._frame = self._with_trace(frame, moment)
         return self._frame

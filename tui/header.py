@@ -13,6 +13,7 @@ from tracer.run.text import plain_text
 from tui.actions import Action
 from tui.feed import STARTING
 from tui.frame import Frame
+from tui.gate import GateView
 from tui.text import (
     Cell,
     Line,
@@ -67,11 +68,24 @@ def header_line(name: str, frame: Frame, width: int, transport: Transport | None
 def _mark(frame: Frame, transport: Transport | None) -> Cell:
     if transport is not None and transport.rewound:
         return f"{'▶' if transport.playing else '‖'} rewound {duration_text(transport.behind_ns)} behind", "warn"
+    if transport is not None and transport.live and frame.state == "running":
+        return _gate_mark(frame.gate) or _MARKS["running"]
     if transport is None or transport.live or (transport.now_ns >= transport.end_ns and frame.ended):
         return _MARKS.get(frame.state, (plain_text(frame.state, 20), "warn"))
     if transport.playing:
         return f"▶ {transport.speed_text} replay", "live"
     return "‖ paused", "warn"
+
+
+def _gate_mark(gate: GateView) -> Cell | None:
+    """How a training is held; None if it is not."""
+    if gate.paused:
+        return "‖ paused", "warn"
+    if gate.asked:
+        return f"◌ {gate.asked}", "warn"
+    if gate.status.delay_ns:
+        return f"● slow: {duration_text(gate.status.delay_ns)}", "warn"
+    return None
 
 
 def _places(frame: Frame) -> list[Cell]:
@@ -123,9 +137,19 @@ def _notice(frame: Frame) -> Cell:
             return f"failed{where}: {reason or 'no reason was recorded'}", "bad"
         case "interrupted":
             return f"interrupted{where}{f': {reason}' if reason else ''}", "warn"
-        case "running" if frame.open_hook and frame.quiet_ns > _LONG_QUIET_NS:
-            return f"in {frame.open_hook}: nothing else was called for {duration_text(frame.quiet_ns)}", "warn"
+        case "running" if frame.gate.paused or (frame.open_hook and frame.quiet_ns > _LONG_QUIET_NS):
+            return _waiting(frame), "warn"
     return (f"incomplete: {frame.gap}", "warn") if frame.gap else ("", "")
+
+
+def _waiting(frame: Frame) -> str:
+    """Where training waits, for somebody or for itself."""
+    if not frame.gate.paused:
+        return f"in {frame.open_hook}: nothing else was called for {duration_text(frame.quiet_ns)}"
+    sight = frame.gate.sight
+    where = "" if sight is None else f" {sight.place}"
+    reason = f" · {sight.reason}" if sight is not None and sight.reason else ""
+    return f"the training is paused{where}{reason} · n next hook, N next batch, c continue"
 
 
 def footer_line(actions: Sequence[Action], width: int) -> Line:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
 View = Literal["loop", "waterfall", "log"]
-Bottom = Literal["hooks", "output"]
+Bottom = Literal["hooks", "output", "paused"]
 
 LEAST_WIDTH, LEAST_HEIGHT = 80, 24
 _WIDE, _HIGH, _TALL = 110, 32, 50
@@ -31,9 +31,10 @@ PANES: Final = {
     "losses": Pane("losses", "losses-plot"),
     "hooks": Pane("slowest hooks", "hooks"),
     "output": Pane("output", "output"),
+    "paused": Pane("paused", "paused"),
 }
 """In the order in which tab goes through them."""
-BOTTOMS: Final[tuple[Bottom, ...]] = ("hooks", "output")
+BOTTOMS: Final[tuple[Bottom, ...]] = ("hooks", "output", "paused")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Layout:
         pane: the one that has the keys; the only visible one where there is room for no more.
         inspector: whether the inspector is shown beside others.
         bottom: what is shown in the lower right.
+        usual: what was shown there before training was paused; None while it is not.
     """
 
     width: int = 0
@@ -54,6 +56,7 @@ class Layout:
     pane: str = "loop"
     inspector: bool = True
     bottom: Bottom = "hooks"
+    usual: Bottom | None = None
 
     @property
     def too_small(self) -> bool:
@@ -68,7 +71,8 @@ class Layout:
     @property
     def panes(self) -> tuple[str, ...]:
         """The panes that can be gone to, in order: the visible ones, or all where one is visible at a time."""
-        return tuple(name for name in PANES if self.narrow or self._shows(name))
+        there = [name for name in PANES if name != "paused" or self.usual is not None]
+        return tuple(name for name in there if self.narrow or self._shows(name))
 
     @property
     def waterfall_below(self) -> bool:
@@ -100,7 +104,7 @@ class Layout:
     def remembered(self, view: str, bottom: str, inspector: bool) -> "Layout":
         """The layout with what an earlier session was left with; names that are none are passed over."""
         there = next((name for name in VIEWS if name == view), self.view)
-        below = next((name for name in BOTTOMS if name == bottom), self.bottom)
+        below: Bottom = "output" if bottom == "output" else self.bottom
         return replace(self, view=there, pane=there, bottom=below, inspector=inspector)
 
     def next_view(self) -> "Layout":
@@ -113,7 +117,19 @@ class Layout:
     def turn_output(self) -> "Layout":
         """The output in place of the slowest hooks, or back."""
         shown = self.pane == "output" if self.narrow else self.bottom == "output"
-        return self.going_to("hooks" if shown else "output")
+        return self.going_to(("hooks" if self.usual is None else "paused") if shown else "output")
+
+    def pause(self, paused: bool) -> "Layout":
+        """Shows what there is to see of a paused training, and afterwards what was there before."""
+        if paused == (self.usual is not None):
+            return self
+        if paused:
+            return replace(self, usual=self.bottom, bottom="paused")
+        pane = "hooks" if self.pane == "paused" else self.pane
+        bottom = (self.usual or "hooks") if self.bottom == "paused" else self.bottom
+        return replace(
+            self, usual=None, bottom=bottom, pane=bottom if pane == "hooks" and self.pane == "paused" else pane
+        )
 
     def step(self, by: int) -> "Layout":
         """The layout in which a neighbour of the current pane has the keys."""

@@ -2,10 +2,19 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tui.layout import BOTTOMS, PANES, VIEWS, Layout
+
+
+def consistent(layout: Layout) -> Layout:
+    """Only a paused training has something to show of itself."""
+    if layout.usual is not None:
+        return layout
+    pane = "hooks" if layout.pane == "paused" else layout.pane
+    return replace(layout, pane=pane, bottom="hooks" if layout.bottom == "paused" else layout.bottom)
+
 
 LAYOUTS = st.builds(
     Layout,
@@ -15,7 +24,8 @@ LAYOUTS = st.builds(
     pane=st.sampled_from(tuple(PANES)),
     inspector=st.booleans(),
     bottom=st.sampled_from(BOTTOMS),
-)
+    usual=st.none() | st.sampled_from(("hooks", "output")),
+).map(consistent)
 
 
 def shown(layout: Layout) -> list[str]:
@@ -24,6 +34,7 @@ def shown(layout: Layout) -> list[str]:
 
 @given(LAYOUTS, st.sampled_from(tuple(PANES)))
 def test_a_pane_that_one_goes_to_is_there(layout: Layout, name: str) -> None:
+    assume(name != "paused" or layout.usual is not None)
     there = layout.going_to(name)
     assert there.pane == name
     assert name in shown(there)
@@ -54,6 +65,17 @@ def test_the_view_key_comes_around(layout: Layout) -> None:
     names = [(here := here.next_view()).pane for _ in VIEWS]
     assert sorted(names) == sorted(VIEWS)
     assert here.view == layout.view
+
+
+@given(LAYOUTS)
+def test_a_pause_leaves_no_trace(layout: Layout) -> None:
+    before = layout.pause(False)
+    paused = before.pause(True)
+    assert paused.usual == before.bottom
+    assert "paused" in paused.panes
+    assert paused.pause(True) == paused
+    assert paused.pause(False) == before
+    assert paused.going_to("paused").pause(False).pane in before.panes
 
 
 def test_turning_the_output_on_a_wide_and_a_narrow_screen() -> None:

@@ -237,14 +237,16 @@ async def test_help_lists_every_key_from_the_table(tmp_path: Path) -> None:
 
 
 async def test_every_action_of_the_table_is_bound_with_its_id(tmp_path: Path) -> None:
-    app = replay_app(make_run(tmp_path / "run"), Hands())
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(app, pilot)
-        bound = set()
-        for key in ("v", "tab") * len(PANES):
-            await press(app, pilot, key)
-            bound |= {active.binding.id for active in app.screen.active_bindings.values()}
-        assert {action.id for action in ACTIONS} <= bound
+    bound = set()
+    live = make_run(tmp_path / "live", until=500, state="running")
+    for app in (replay_app(make_run(tmp_path / "run"), Hands()), live_app(live)):
+        async with app.run_test(size=WIDE) as pilot:
+            await settle(app, pilot)
+            for pane in PANES.values():
+                app.screen.query_one(f"#{pane.focus}").focus()
+                await pilot.pause()
+                bound |= {active.binding.id for active in app.screen.active_bindings.values()}
+    assert {action.id for action in ACTIONS} <= bound
     assert len({action.id for action in ACTIONS}) == len(ACTIONS)
     for where in HEADINGS:
         keys = [key for action in actions_for("session", where) for key in action.keys.split(",")]

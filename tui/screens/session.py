@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from tui.actions import actions_for, binding_action
+from tui.actions import Where, actions_for, binding_action
 from tui.bars import progress_lines
 from tui.feed import STARTING
 from tui.filter import LogFilter
@@ -41,6 +41,7 @@ from tui.widgets.lines import LineView
 from tui.widgets.log import LogPane
 from tui.widgets.loop import LoopPane
 from tui.widgets.losses import LossesPane
+from tui.widgets.paused import PausedPane
 from tui.widgets.rows import RowsPane
 from tui.widgets.tables import HooksPane, OutputPane
 from tui.widgets.transport import TransportBar
@@ -61,7 +62,7 @@ class SessionScreen(Screen[None]):
             tooltip=action.tooltip,
             id=action.id,
         )
-        for action in actions_for("transport", "session")
+        for action in actions_for("gate", "transport", "session")
     ]
 
     class Wished(Message):
@@ -107,6 +108,7 @@ class SessionScreen(Screen[None]):
                 yield LossesPane(id="losses")
                 yield HooksPane(id="hooks")
                 yield OutputPane(id="output")
+                yield PausedPane(id="paused")
         yield TransportBar(id="transport")
         yield LineView(id="footer")
         yield Static(id="too-small")
@@ -154,6 +156,7 @@ class SessionScreen(Screen[None]):
         self.query_one(LossesPane).show(self._frame.metrics)
         self.query_one(HooksPane).show(self._frame.stats)
         self.query_one(OutputPane).show(self._frame.output)
+        self.query_one(PausedPane).show(self._frame.gate.sight)
 
     @property
     def layout_chosen(self) -> Layout:
@@ -201,7 +204,8 @@ class SessionScreen(Screen[None]):
             self._show_progress(self.query_one(identifier, LineView))
         past = transport is not None and not transport.live
         self.set_class(past, "past")
-        keys = actions_for("transport", "session") if past else actions_for("session")
+        held: Where = "gate" if self._mode == "live" and not self._frame.ended else "session"
+        keys = actions_for("transport" if past else held, "session")
         self.query_one("#footer", LineView).show(footer_line(keys, width))
         if transport is not None:
             self.query_one(TransportBar).show(transport)
@@ -227,10 +231,15 @@ class SessionScreen(Screen[None]):
         return ((STARTING_TEXT, "bold"),), (), *(((fit(line, width), "dim"),) for line in tail)
 
     def _choose_bottom(self) -> None:
-        """Shows the output while there is nothing else yet, unless the user chose."""
-        if not self._bottom_chosen:
+        """Shows the output while there is nothing else yet, unless the user chose; and a paused training."""
+        layout = self._layout.pause(self._frame.gate.paused)
+        if not self._bottom_chosen and layout.usual is None:
             early = not self._frame.stats and bool(self._frame.output)
-            self._arrange(replace(self._layout, bottom="output" if early else "hooks"))
+            layout = replace(layout, bottom="output" if early else "hooks")
+        lost = layout.pane != self._layout.pane
+        self._arrange(layout)
+        if lost:  # the pane that had the keys is gone
+            self.query_one(f"#{PANES[layout.pane].focus}").focus()
 
     def _arrange(self, layout: Layout) -> None:
         """Makes the panes of a layout visible."""
