@@ -4,6 +4,7 @@
 only `trace` shares memory with what the next poll writes to: its columns are views, for panes that read a few rows.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,8 @@ from tui.wish import Wish
 TOP_HOOKS: Final = 20
 _SLOW_EVERY: Final = 4
 """Polls between two looks at what nobody can read faster: the table of slowest hooks and the waterfall."""
+_FOLLOW_EVERY: Final = 10
+"""The same for all about the open hook, which is another one each time."""
 _STORM_SPANS: Final = 1000
 """With more new spans a poll than this there is so much to see that it is shown more often."""
 
@@ -88,6 +91,29 @@ class Frame:
         return self.latest_state not in (STARTING, "running")
 
 
+class _Pace:
+    """Says when to look again at what is not looked at in every poll; at first, at once."""
+
+    def __init__(self) -> None:
+        self._polls: float = math.inf
+        self._stale = True
+
+    def is_due(self, changed: bool, news: bool, every: int) -> bool:
+        """Whether to look now: something changed since the last look, and either nothing goes on or it was long ago.
+
+        Args:
+            changed: whether anything has changed since the poll before.
+            news: whether something goes on.
+            every: after how many polls a look is due even so.
+        """
+        self._stale |= changed
+        self._polls += 1
+        if not self._stale or (news and self._polls < every):
+            return False
+        self._polls, self._stale = 0, False
+        return True
+
+
 class Session:
     """Follows one run from poll to poll."""
 
@@ -134,21 +160,19 @@ class Session:
 
     def _restart(self) -> None:
         self._pauses = Pauses()
-        self._polls_since = _SLOW_EVERY  # the first poll looks at everything
-        self._stale = True
+        self._slow, self._inspected = _Pace(), _Pace()
 
     def _with_trace(self, frame: Frame, moment: Moment) -> Frame:
         trace, delta, loops, stats, meter = moment.trace, moment.delta, moment.loops, moment.stats, moment.meter
         if trace is None or delta is None or loops is None or stats is None or meter is None:
             return frame
         if moment.jumped:
-            self._polls_since, self._stale = _SLOW_EVERY, True
+            self._slow, self._inspected = _Pace(), _Pace()
         news = delta.rows > delta.first_row or len(delta.closed) > 0
         if news:
             self._pauses.advance(trace)
-        self._stale |= news or frame.state != self._last_state
+        changed = news or frame.state != self._last_state
         self._last_state = frame.state
-        self._polls_since += 1
         innermost = trace.open_rows[-1] if trace.open_rows else None
         frame = replace(
             frame,
@@ -160,14 +184,14 @@ class Session:
         )
         loop = loop_view(loops, trace, moment.now_ns, frame.ended) if len(trace) else LoopView()
         frame = replace(frame, loop=loop, storm=delta.rows - delta.first_row > _STORM_SPANS)
-        slow = self._stale and not (news and self._polls_since < _SLOW_EVERY)
+        slow = self._slow.is_due(changed, news, _SLOW_EVERY)
         if slow:
-            self._polls_since, self._stale = 0, False
             frame = replace(frame, stats=stats.top(TOP_HOOKS))
         if slow or self._bars.is_new(frame.wish.bars):
             bars = self._bars.find(trace, loops, self._pauses, frame.wish.bars, frame.ended)
             frame = replace(frame, bars=bars)
-        if slow or self._inspector.is_new(frame.wish):
+        every = _SLOW_EVERY if frame.wish.action >= 0 else _FOLLOW_EVERY
+        if self._inspected.is_due(changed, news, every) or self._inspector.is_new(frame.wish):
             found = self._inspector.inspect(trace, loops, self._pauses, frame.wish, moment.generation)
             frame = replace(frame, inspection=found)
         return frame

@@ -12,15 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import LiveRun, make_run
-from tests.tui.driving import Hands, live_app, press, replay_app, rows, settle, visible
+from tests.tui.driving import WALL, Hands, live_app, press, replay_app, rows, settle, visible
 from tests.tui.looking import Look, line_text, line_width, look_at
 from tracer.analyze.figures import ActionFigures
 from tracer.analyze.histogram import Trend
 from tracer.analyze.stats import hook_stats
 from tracer.run.events import Action
 from tui.app import SessionApp
+from tui.frame import Session
 from tui.inspector import Inspection, Inspector
 from tui.inspector_lines import inspector_lines, spread_text, trend_text
+from tui.live import LiveFeed
 from tui.source import Source, Sources
 from tui.widgets.inspector import InspectorPane
 from tui.wish import Wish
@@ -319,3 +321,22 @@ async def test_hostile_names_are_shown_as_they_are(tmp_path: Path) -> None:
         assert "\x1b" not in rows(app, "inspector") + str(pane(app).border_title)
         assert "Evil" in str(pane(app).border_title)
         assert "\x1b" not in app.export_screenshot()
+
+
+def test_what_is_followed_keeps_still_while_much_happens_and_is_current_once_nothing_does(tmp_path: Path) -> None:
+    live = LiveRun(tmp_path / "run", batches=60)
+    live.advance(50)
+    session = Session(LiveFeed(live.path, lambda: WALL), live.path)
+    seen = []
+    for _ in range(20):
+        live.advance(7)
+        seen.append(session.poll().inspection)
+    assert 1 < len({id(inspection) for inspection in seen}) <= 4
+    frame = session.poll()
+    assert frame.inspection is not None and frame.trace is not None
+    open_row = frame.trace.open_rows[-1]
+    assert frame.inspection.action.id == int(frame.trace.action[open_row])
+    assert session.poll().inspection is frame.inspection, "nothing changed: nothing to paint"
+    session.wish = Wish(action=0)
+    live.advance(7)
+    assert session.poll().inspection is not frame.inspection, "what the user asks for does not wait"
