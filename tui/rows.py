@@ -22,8 +22,7 @@ from tracer.run.trace import Contexts, Trace
 from tui.names import metric_kind
 
 _STAGE_OF: Final = {"validation": STAGES.index("validate"), "test": STAGES.index("test")}
-
-
+_NEVER_NS: Final = 1 << 62
 _GROWN: Final = 1.5
 """While a recording is still being read, the rows are placed anew each time that it has grown by this factor."""
 
@@ -35,6 +34,7 @@ class RowTimes:
         self._metrics = Metrics()
         self._times_ns = np.empty(0, np.int64)
         self._placed_ns = -1
+        self._complete = False
         self._shown: tuple[int, Metrics] | None = None
 
     def until(self, now_ns: int, metrics: Metrics, trace: Trace, complete: bool = True) -> Metrics:
@@ -46,10 +46,11 @@ class RowTimes:
             trace: all spans that are known.
             complete: whether that is the whole recording.
         """
-        grown = trace.now_ns > self._placed_ns * (1 if complete else _GROWN)
-        if metrics is not self._metrics or (now_ns > self._placed_ns and grown):
-            self._metrics, self._placed_ns, self._shown = metrics, trace.now_ns, None
-            self._times_ns = row_times(metrics, trace)
+        grown = now_ns > self._placed_ns and trace.now_ns > self._placed_ns * (1 if complete else _GROWN)
+        if grown or metrics is not self._metrics or complete is not self._complete:
+            self._metrics, self._complete = metrics, complete
+            self._placed_ns, self._shown = trace.now_ns, None
+            self._times_ns = row_times(metrics, trace, complete)
         visible = self._times_ns <= now_ns
         count = int(visible.sum())
         if self._shown is None or self._shown[0] != count:
@@ -58,20 +59,27 @@ class RowTimes:
         return self._shown[1]
 
 
-def row_times(metrics: Metrics, trace: Trace) -> Int64Array:
-    """Time of each row of `metrics` in ns since the run's start."""
+def row_times(metrics: Metrics, trace: Trace, complete: bool = True) -> Int64Array:
+    """Time of each row of `metrics` in ns since the run's start.
+
+    Args:
+        metrics: the rows.
+        trace: the spans.
+        complete: whether that is the whole recording; if not, rows without a place are never there.
+    """
     contexts = trace.contexts
-    times = np.full(len(metrics), trace.now_ns, np.int64)
+    end_ns = trace.now_ns if complete else _NEVER_NS
+    times = np.full(len(metrics), end_ns, np.int64)
     steps = metrics.columns.get("step", np.full(len(metrics), np.nan))
     kinds = row_kinds(metrics)
     plain = np.flatnonzero((kinds == "train step") & ~np.isnan(steps))
-    times[plain] = _when_passed(contexts, steps[plain], trace.now_ns)
+    times[plain] = _when_passed(contexts, steps[plain], end_ns)
     for kind, stage in _STAGE_OF.items():
-        _place_evaluations(times, np.flatnonzero(kinds == kind), steps, metrics, _visits(contexts, stage, trace.now_ns))
+        _place_evaluations(times, np.flatnonzero(kinds == kind), steps, metrics, _visits(contexts, stage, end_ns))
     epochs = metrics.columns.get("epoch", np.full(len(metrics), np.nan))
     ends = _epoch_ends(trace)
     for row in np.flatnonzero((kinds == "train epoch") & ~np.isnan(epochs)).tolist():
-        times[row] = ends.get(int(epochs[row]), trace.now_ns)
+        times[row] = ends.get(int(epochs[row]), end_ns)
     return times
 
 

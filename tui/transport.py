@@ -153,13 +153,14 @@ def bar_marks(transport: Transport, width: int) -> tuple[Cell, ...]:
 def _set_marks(text: npt.NDArray[np.str_], transport: Transport) -> BoolArray:
     """Puts the marks of the chapters into the bar; returns where they are."""
     width = len(text)
+    read = 1.0 if transport.reading is None else transport.read_ns / max(1, transport.end_ns)
     marked = np.zeros(width, np.bool_)
     found = transport.landmarks.chapter_times_ns
     for kind, mark in _MARKS.items():
         times = found.get(kind, np.empty(0, np.int64))
         cells = np.unique((times * (width / max(1, transport.end_ns))).astype(np.int64))
         cells = cells[(cells > 0) & (cells < width)]  # at the very beginning, nothing has to be found
-        if len(cells) * _CROWDED <= width:
+        if len(cells) * _CROWDED <= width * read:
             text[cells], marked[cells] = mark, True
     return marked
 

@@ -54,9 +54,22 @@ def test_a_long_run_is_there_at_once_and_fills_in(tmp_path: Path) -> None:
     assert len(shares) > 5
     assert shares == sorted(shares, key=lambda share: share or 0) and all(0 < (share or 0) < 1 for share in shares)
     assert {moment.state for moment in moments[:-1]} == {"running"}
+    assert all(len(moment.metrics) < len(moments[-1].metrics) for moment in moments[:-1]), "nothing of what comes"
     last = moments[-1]
     assert (last.state, last.now_ns, last.generation) == ("finished", whole.now_ns, 0)
     assert spans(last.trace) == spans(whole)
+
+
+def test_all_rows_are_there_where_the_last_portion_adds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = LiveRun(tmp_path / "run")
+    live.finish()
+    monkeypatch.setattr(intake, "MOST_RECORDS", live.total)
+    feed = replay(live.path)
+    feed.clock.seek(feed.clock.end_ns)
+    assert feed.reading is not None
+    assert len(feed.poll().metrics) == len(live.rows)
 
 
 @pytest.mark.usefixtures("small_portions")

@@ -92,6 +92,12 @@ def test_too_many_chapters_of_a_kind_are_not_marked() -> None:
     assert set(bar(many)) == {"━", "◆"}
 
 
+def test_marks_that_are_going_to_be_too_many_are_not_begun() -> None:
+    found = with_chapters(("epoch", 1), ("epoch", 2), ("epoch", 3)).landmarks
+    assert "┿" not in bar(Transport(0, END, reading=0.05, read_ns=5 * SECOND, landmarks=found))
+    assert "┿" in bar(Transport(0, END, reading=0.5, read_ns=50 * SECOND, landmarks=found))
+
+
 def test_silences_and_pauses_look_different() -> None:
     silent_from, silent_to = stretches((10, 20), (30, 40))
     paused_from, paused_to = stretches((30, 40), (60, 61))
