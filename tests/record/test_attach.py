@@ -40,6 +40,18 @@ def test_mixin_alone_records_everything(tmp_path: Path) -> None:
     assert recorded.metrics().names == ("loss",)
 
 
+@pytest.mark.parametrize("make", [Plain, Mixed])
+def test_a_bare_trainer_is_recorded(make: type[Plain], tmp_path: Path) -> None:
+    given: list[Callback] = [HookTracer()] if make is Plain else []
+    few: dict[str, Any] = {"max_epochs": 1, "limit_train_batches": 2, "limit_val_batches": 1}
+    run = Trainer(barebones=True, callbacks=given, accelerator="cpu", default_root_dir=tmp_path, **few)
+    run.fit(make())
+    recorded = open_run(tmp_path / "hooktrace")
+    assert recorded.state == "finished"
+    assert _hooks(recorded.trace()).count("training_step") == 2
+    assert ("forward" in _hooks(recorded.trace())) == (make is Mixed)
+
+
 def test_versions_are_those_of_the_program(tmp_path: Path) -> None:
     class Own(Trainer):
         """A Trainer that a program derives for itself."""

@@ -99,6 +99,35 @@ def test_a_program_of_lightnings_command_line(tmp_path: Path, run_dir: Path) -> 
     assert {"train_dataloader", "on_train_batch_end", "on_fit_end"} <= set(_hooks(run))
 
 
+def test_a_tracer_named_in_a_configuration_of_lightnings_command_line(tmp_path: Path, run_dir: Path) -> None:
+    options = {
+        "fast_dev_run": 1,
+        "accelerator": "cpu",
+        "default_root_dir": str(tmp_path),
+        "enable_model_summary": False,
+        "callbacks": [{"class_path": "tracer.HookTracer", "init_args": {"dirpath": str(tmp_path / "mine")}}],
+    }
+    LightningCLI(BoringModel, BoringDataModule, args={"fit": {"trainer": options}, "subcommand": "fit"})
+
+    assert open_run(tmp_path / "mine").state == "finished"
+    assert not run_dir.exists()
+
+
+def test_a_trainer_within_a_hook_of_another_is_a_run_of_its_own(tmp_path: Path, run_dir: Path) -> None:
+    class Nesting(Callback):
+        def on_train_epoch_end(self, outer: Any, pl_module: Any) -> None:
+            trainer(tmp_path).fit(Mixed())
+
+    outer = trainer(tmp_path, [Nesting()])
+    outer.fit(Plain())
+
+    runs = [open_run(path) for path in (run_dir, run_dir.with_name("run-2"))]
+    assert [run.info.model for run in runs] == ["Plain", "Mixed"]
+    assert [run.trace().open_rows for run in runs] == [(), ()]
+    assert [_hooks(run).count("training_step") for run in runs] == [3, 3]
+    assert not run_dir.with_name("run-3").exists()
+
+
 def test_lightning_does_not_announce_it(run_dir: Path) -> None:
     class Keeping(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
