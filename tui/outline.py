@@ -23,7 +23,7 @@ from tracer.analyze.stretches import (
     stretch_runs,
     stretches_before,
 )
-from tracer.analyze.typical import Calls, FloatArray, Typical, typical
+from tracer.analyze.typical import FENCE, LEAST, Calls, FloatArray, Typical, typical
 from tracer.run.events import Action, Int64Array
 from tracer.run.layout import STAGES
 from tracer.run.trace import Trace
@@ -49,7 +49,7 @@ class Parts:
         visit: Grows where something else comes between: batches of one visit follow one another.
         depth: Of their spans.
         usual_ns: Median of the parts of that stage in this stretch.
-        fence_ns: What is longer is unusual (Tukey's upper fence).
+        fence_ns: What is longer is unusual (Tukey's upper fence); infinite where there are too few to say.
     """
 
     at_ns: Int64Array
@@ -286,7 +286,8 @@ def _usual(stage: Int64Array, duration_ns: Int64Array) -> tuple[FloatArray, Floa
     for number in np.unique(stage).tolist():
         own = stage == number
         low, middle, high = np.percentile(duration_ns[own], (25, 50, 75)).tolist()
-        usual_ns[own], fence_ns[own] = middle, high + 1.5 * (high - low)
+        usual_ns[own] = middle
+        fence_ns[own] = high + FENCE * (high - low) if own.sum() >= LEAST else np.inf
     return usual_ns, fence_ns
 
 

@@ -217,6 +217,12 @@ def test_batches_are_compared_with_the_median_batch() -> None:
     assert [text for text in texts if "▲" in text] == [text for text in texts if "batch 6 " in text]
 
 
+def test_of_few_batches_none_is_called_slower() -> None:
+    bars = bars_of(a_run(slow_batch=1, batches=4), "epoch", compare=True)
+    shown = [line_text(line) for line in lines(bars, Window(), 118)]
+    assert any("×4.0" in text for text in shown) and not any("▲" in text for text in shown)
+
+
 def test_a_pause_is_a_mark_and_takes_no_time() -> None:
     paused, straight = (a_run(slow_batch=11, pause_ns=pause) for pause in (60_000 * MS, 0))
     bars, same = bars_of(paused, "batch", compare=True), bars_of(straight, "batch", compare=True)

@@ -171,6 +171,8 @@ async def test_d_compares_with_the_median_batch(run: Path) -> None:
         await press(app, pilot, "d")
         head = rows(app, "waterfall").splitlines()[0]
         assert head.startswith("vs median of 48") and head.rstrip().endswith("differs")
+        await press(app, pilot, "w")
+        assert "batches vs the median one here" in str(pane(app).border_subtitle)
         await press(app, pilot, "d")
         assert "differs" not in rows(app, "waterfall")
 

@@ -14,9 +14,9 @@ Int64Array = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-_LEAST: Final = 5
+LEAST: Final = 5
 """Fewer stretches than this have a median, but nobody can say what is unusual among them."""
-_FENCE: Final = 1.5
+FENCE: Final = 1.5
 """Beyond the upper quartile by so many times the range between the quartiles is Tukey's outlier."""
 _LEAST_RATIO: Final = 1.1
 _LEAST_SHARE: Final = 0.01
@@ -74,12 +74,12 @@ def typical(shown: Calls, before: Calls, whole_ns: int) -> Typical:
     group = position[known]
     low, middle, high = (_quantile(durations, first[group], count[group], share) for share in (0.25, 0.5, 0.75))
     here = shown.duration_ns[known]
-    unusual = here > high + _FENCE * (high - low)
+    unusual = here > high + FENCE * (high - low)
     matters = (here > _LEAST_RATIO * middle) & (here - middle > _LEAST_SHARE * whole_ns)
     median_ns = np.full(len(wanted), np.nan)
     median_ns[known] = middle
     slower = np.zeros(len(wanted), np.bool_)
-    slower[known] = unusual & matters & (count[group] >= _LEAST)
+    slower[known] = unusual & matters & (count[group] >= LEAST)
     return Typical(len(np.unique(before.stretch)), median_ns, slower)
 
 

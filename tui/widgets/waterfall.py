@@ -198,6 +198,8 @@ class WaterfallPane(RowsPane):
         if bars is not None and not self.window.is_whole:
             times = [duration_text(share * bars.length_ns) for share in (self.window.first, self.window.last)]
             said.append(f"{times[0]} to {times[1]} · 0 shows all")
+        if bars is not None and bars.typical is not None and len(bars.parts):
+            said.append("batches vs the median one here")
         if bars is not None and self.compact and count < len(bars):
             said.append(f"the {count} longest of {len(bars)} · v shows all")
         elif count > self.page:
