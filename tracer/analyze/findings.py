@@ -7,9 +7,18 @@ trace and its run.json.
 from collections.abc import Callable, Iterable
 
 from tracer.analyze.findings_base import Finding, Material
+from tracer.analyze.findings_change import between_epochs, drift, warm_up
 from tracer.analyze.findings_hooks import never_called
 from tracer.analyze.findings_lookalikes import not_a_hook, removed_arguments
 from tracer.analyze.findings_order import callback_order, default_left_out, unpaired
+from tracer.analyze.findings_time import (
+    callback_dominates,
+    checkpointing,
+    loader_wait,
+    logging,
+    long_validation,
+    progress_bar,
+)
 from tracer.run.info import RunInfo
 from tracer.run.trace import Trace
 
@@ -22,6 +31,15 @@ FINDINGS: tuple[Callable[[Material], Iterable[Finding]], ...] = (
     never_called,
     callback_order,
     unpaired,
+    drift,
+    between_epochs,
+    loader_wait,
+    callback_dominates,
+    checkpointing,
+    logging,
+    progress_bar,
+    long_validation,
+    warm_up,
 )
 """The searches, in the order in which their findings are told: what can spoil a training first."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from tracer.run.events import Action
 from tracer.run.info import OwnerInfo, RunInfo
 from tracer.run.layout import FUNCTIONS, STAGES
 from tracer.run.trace import Trace
+
+if TYPE_CHECKING:
+    from tracer.analyze.findings_training import Training
 
 Int64Array = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -67,6 +70,18 @@ class Material:
         pauses = Pauses()
         pauses.advance(self.trace)
         return pauses
+
+    @property
+    def pause_actions(self) -> list[Action]:
+        """The actions that stand for a held training."""
+        return [action for action in self.trace.actions if is_pause(action)]
+
+    @cached_property
+    def training(self) -> "Training":
+        """The times of the training."""
+        from tracer.analyze.findings_training import Training
+
+        return Training(self)
 
     def ended_well(self, function: str) -> bool:
         """Whether that trainer function ran to its end."""
