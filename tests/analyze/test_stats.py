@@ -11,8 +11,9 @@ from tests.analyze.streams import ACTIONS, STARTED_AT, script_actions, streams, 
 from tests.builders import MS, Script, make_run, records, script
 from tracer.analyze.stats import HookStat, LiveStats, StatsBy, hook_stats
 from tracer.run import open_run
-from tracer.run.build import TraceBuilder
+from tracer.run.build import Delta, TraceBuilder
 from tracer.run.events import Int64Array
+from tracer.run.layout import PAUSE_HOOK, PAUSE_OWNER
 
 EVERY_BY: tuple[StatsBy, ...] = ("action", "hook", "owner", "stage")
 
@@ -138,3 +139,16 @@ def test_top_names_the_most_expensive_first_and_no_more_than_asked_for() -> None
     figures = [stat.self_ns for stat in live.top(3)]
     assert len(figures) == 3
     assert figures == sorted(figures, reverse=True)
+
+
+def test_a_pause_is_none_of_the_slowest_and_has_no_share() -> None:
+    play = three_calls(10, 30)
+    play.hook_ns = 10**9
+    play.span("loop", PAUSE_OWNER, PAUSE_HOOK)
+    trace, _ = taken_in(records(play.events), script_actions(play))
+    live = LiveStats()
+    live.advance(trace, Delta(0, len(trace), np.arange(len(trace))))
+
+    (stat,) = live.top(5)
+
+    assert (stat.action.owner, stat.self_ns, stat.share) == ("A", 40, 1)

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from tracer.analyze.pauses import is_pause
 from tracer.run.build import Delta
 from tracer.run.events import Action
 from tracer.run.layout import STAGES
@@ -199,10 +200,12 @@ class LiveStats:
         np.add.at(self._self_ns, action, self_ns)
 
     def top(self, n: int) -> tuple[LiveHookStat, ...]:
-        """The `n` actions with the most self time, most first; fewer if fewer have returned."""
+        """The `n` actions with the most self time, most first; fewer if fewer have returned. Pauses are no work."""
+        worked = self._count > 0
+        worked[[action.id for action in self._actions if is_pause(action)]] = False
         order = np.lexsort((np.arange(len(self._self_ns)), -self._self_ns))
-        all_self = int(self._self_ns.sum())
-        return tuple(self._stat(i, all_self) for i in order[self._count[order] > 0][:n].tolist())
+        all_self = int(self._self_ns[worked].sum())
+        return tuple(self._stat(i, all_self) for i in order[worked[order]][:n].tolist())
 
     def _stat(self, number: int, all_self: int) -> LiveHookStat:
         count, self_ns = int(self._count[number]), int(self._self_ns[number])
