@@ -114,6 +114,16 @@ def test_report_of_a_failure_shows_the_last_lines_of_the_output(tmp_path: Path, 
     assert "\x1b" not in err
 
 
+def test_report_of_a_program_that_was_killed_before_it_trained(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "output.log").write_text("loading\n", encoding="utf-8")
+
+    report_end(tmp_path, [], 128 + 9)
+
+    assert capsys.readouterr().err == (
+        "hooktrace: the training did not start (exit code 137): it was killed by SIGKILL\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("output", "words"),
     [

@@ -13,10 +13,12 @@ from tracer.run import Run, open_run
 from tracer.run.layout import OUTPUT_FILE
 from tracer.run.text import plain_text
 from tracer.verbs.arguments import RUNS_DIR
-from tracer.verbs.text import clock
+from tracer.verbs.text import clock, signal_name
 from tui.output import OutputTail
 
 _LAST_LINES = 15
+_KILLED = 128
+"""Exit codes above this are those of a program that a signal has killed: 128 + its number."""
 _KEEP = "\xa0"
 """Holds a metric and its value together while lines are broken."""
 
@@ -94,7 +96,9 @@ def _report_no_start(run_dir: Path, code: int) -> None:
     """The program ended before there was a run: its own last words say why, best the line that calls it an error."""
     lines = [line for line in OutputTail(run_dir / OUTPUT_FILE).read() if line.strip()]
     named = [line for line in lines if "error" in line.lower()]
-    if not code and not lines:
+    if code > _KILLED:
+        reason = f"it was killed by {signal_name(code - _KILLED)}"
+    elif not code and not lines:
         reason = "it ended without training anything"
     else:
         reason = (named or lines or ["it said nothing"])[-1].strip()

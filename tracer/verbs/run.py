@@ -8,7 +8,6 @@ input, output, signals and exit code are what they would be without us.
 import argparse
 import os
 import re
-import signal
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from tracer.verbs.arguments import RUNS_DIR, VerbParser, add_runs_dir
 from tracer.verbs.foreground import end_like, run_in_foreground
 from tracer.verbs.launch import DISABLED_VARIABLE, launch, new_run_directory, recording_is_off, refuse_if_off
 from tracer.verbs.recordings import listening
+from tracer.verbs.text import signal_name
 
 _WITH_VALUE = ("--name", "--runs-dir")
 _NOTHING = "no Trainer was run: nothing to record"
@@ -132,7 +132,7 @@ def _foreground(program: Sequence[str], ours: Mapping[str, str]) -> int:
 
 def _summary(runs: Sequence[Path], code: int) -> str:
     """What became of the program, and where its runs lie."""
-    killed = f"the program was killed by {_signal_name(-code)}; " if code < 0 else ""
+    killed = f"the program was killed by {signal_name(-code)}; " if code < 0 else ""
     if not runs:
         return killed + _NOTHING
     states = [_state(path) for path in runs]
@@ -149,13 +149,6 @@ def _list(runs: Sequence[Path]) -> str:
     if others == [first.with_name(f"{first.name}-{number}") for number in range(2, len(runs) + 1)]:
         return f"{first} to {others[-1].name}"
     return ", ".join(map(str, runs))
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # one of the real-time signals
-        return f"signal {number}"
 
 
 def _state(path: Path) -> str:

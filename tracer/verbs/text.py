@@ -1,6 +1,7 @@
 """Numbers and tables as text: for a terminal with rich, for anything else as plain aligned lines."""
 
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,6 +63,14 @@ def percentages(shares: Sequence[float]) -> list[str]:
     for index in by_remainder[: max(missing, 0)]:
         tenths[index] += 1
     return [f"{value / 10:.1f} %" for value in tenths]
+
+
+def signal_name(number: int) -> str:
+    """A signal as people know it: `SIGKILL`; one of the real-time signals by its number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], indent: str = "") -> None:
