@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder, Mod
 
 from tests.record.models import Manual, Mixed, Plain, trainer
 from tracer import HookTracer, open_run
+from tracer.run.control import ControlViewer
 from tracer.run.layout import CONTROL_FILE
 
 
@@ -265,3 +266,31 @@ def test_hyperparameter_that_cannot_be_described(tmp_path: Path) -> None:
 def test_control_page_is_the_users_own(tmp_path: Path) -> None:
     trainer(tmp_path, [HookTracer(tmp_path / "run")]).fit(Plain())
     assert (tmp_path / "run" / CONTROL_FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_process_that_forks_off_and_exits_does_not_end_the_recording(tmp_path: Path) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    class Forking(Callback):
+        def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+            if batch_idx != 1:
+                return
+            child = os.fork()
+            if not child:
+                raise SystemExit(3)
+            os.waitpid(child, 0)
+            with ControlViewer(tmp_path / "run") as viewer:
+                seen.append((open_run(tmp_path / "run").state, viewer.status().listening))
+
+    run = trainer(tmp_path, [Forking(), HookTracer(tmp_path / "run")])
+    parent = os.getpid()
+    try:
+        run.fit(Plain())
+    finally:
+        if os.getpid() != parent:
+            os._exit(0)
+    assert seen == [("running", True)]
+    recorded = open_run(tmp_path / "run")
+    assert recorded.state == "finished"
+    assert recorded.trace().open_rows == ()
+    assert len({action.id for action in recorded.trace().actions}) == len(recorded.trace().actions)

@@ -283,6 +283,8 @@ class Session:
         self._guarded(lambda: self._close(state))()
 
     def _close(self, state: str) -> None:
+        if self._forked:
+            return
         self._writer.close()
         atexit.unregister(self._writer.flush)
         self._close_gate()
@@ -304,13 +306,20 @@ class Session:
 
     # -- files and faults
 
+    @property
+    def _forked(self) -> bool:
+        """Whether this is a process that forked off the training: what becomes of it is no matter of the recording."""
+        return self.pid != os.getpid()
+
     def _save(self, state: str) -> None:
-        if self._run_dir is not None and self._rank == 0:
+        if self._run_dir is not None and self._rank == 0 and not self._forked:
             self._info |= {"state": state, "calls": self._calls, "dropped": self._failure}
             write_json(self._run_dir / RUN_FILE, self._info)
 
     def _append_actions(self, lines: list[str]) -> None:
         assert self._run_dir is not None
+        if self._forked:
+            return
         with (self._run_dir / actions_file(self._rank)).open("a", encoding="utf-8") as file:
             file.write("".join(lines))
 
