@@ -1,5 +1,7 @@
 """Where the time went: tables for a whole trace, and the same while it grows."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.analyze.streams import ACTIONS, STARTED_AT, script_actions, streams, taken_in
-from tests.builders import MS, Script, make_run, records, script
-from tracer.analyze.stats import HookStat, LiveStats, StatsBy, hook_stats
+from tests.builders import MS, Script, enter, leave, make_run, records, script
+from tracer.analyze.stats import HookStat, LiveStats, StatsBy, hook_stats, paused_ns
 from tracer.run import open_run
 from tracer.run.build import Delta, TraceBuilder
 from tracer.run.events import Int64Array
 from tracer.run.layout import PAUSE_HOOK, PAUSE_OWNER
 
-EVERY_BY: tuple[StatsBy, ...] = ("action", "hook", "owner", "stage")
+EVERY_BY: tuple[StatsBy, ...] = ("action", "hook", "owner", "instance", "stage")
 
 
 def labelled(stats: tuple[HookStat, ...]) -> dict[str, HookStat]:
@@ -72,6 +74,37 @@ def test_open_and_failed_calls_are_counted_apart(tmp_path: Path) -> None:
 
     assert (stat.count, stat.open, stat.mean_ns, stat.p95_ns, stat.max_ns) == (1, 1, None, None, None)
     assert (stat.self_ns, stat.share) == (0, 0)
+
+
+def test_a_pause_is_nobodys_time() -> None:
+    play = Script()
+
+    def held() -> Iterator[None]:
+        play.hook_ns = 70
+        play.span("loop", PAUSE_OWNER, PAUSE_HOOK)
+        play.hook_ns = 10
+        play.span("module", "TinyModel", "log")
+        yield
+
+    play.span("callback", "A", "on_fit_start", held())
+    trace, _ = taken_in(records(play.events), script_actions(play))
+
+    stats = labelled(hook_stats(trace))
+
+    assert set(stats) == {"A.on_fit_start", "TinyModel.log"}
+    assert (stats["A.on_fit_start"].total_ns, stats["A.on_fit_start"].max_ns) == (20, 20)
+    assert [stat.share for stat in stats.values()] == [0.5, 0.5]
+    assert paused_ns(trace) == 70
+
+
+def test_owners_of_one_class_together_or_apart() -> None:
+    play = three_calls(10, 30)
+    actions = (script_actions(play)[0], replace(script_actions(play)[0], id=1, instance=1))
+    events = [*play.events, enter(1, 40), leave(1, 45)]
+    trace, _ = taken_in(records(events), actions)
+
+    assert {stat.label: stat.self_ns for stat in hook_stats(trace, "owner")} == {"A": 45}
+    assert {stat.label: stat.self_ns for stat in hook_stats(trace, "instance")} == {"A": 40, "A#1": 5}
 
 
 @given(streams(), st.sampled_from(EVERY_BY))

@@ -1,5 +1,6 @@
 """`hooktrace stats` and `hooktrace compare`: what is printed, and the same as JSON."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import make_run
+from tests.builders import enter, leave, make_run, records
 from tracer.cli import main
+from tracer.run.layout import PAUSE_HOOK, PAUSE_OWNER
 from tracer.verbs.text import percentages
 
 Captured = pytest.CaptureFixture[str]
@@ -46,9 +48,45 @@ def test_stats_as_json_sorted(tmp_path: Path, capsys: Captured, key: str, field:
 
     assert main(["stats", "run", "--json", "--sort", key, "--top", "5"]) == 0
 
-    values = [entry[field] for entry in json.loads(capsys.readouterr().out)]
+    content = json.loads(capsys.readouterr().out)
+    values = [entry[field] for entry in content["rows"]]
+    assert (content["schema"], content["run"], content["rank"], content["by"]) == (1, "run", 0, "action")
+    assert content["paused_ns"] == 0
     assert len(values) == 5
     assert values == sorted(values, reverse=True)
+
+
+def test_stats_as_csv_are_the_rows_of_the_json(tmp_path: Path, capsys: Captured) -> None:
+    make_run(tmp_path / "run")
+    assert main(["stats", "run", "--by", "instance", "--csv"]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert main(["stats", "run", "--by", "instance", "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+
+    assert rows == [{name: str(value) for name, value in row.items()} for row in content["rows"]]
+    assert content["rows_left_out"] == 0
+    assert sum(row["share"] for row in content["rows"]) == pytest.approx(1)
+    assert sum(row["self_ns"] for row in content["rows"]) == content["self_ns"]
+
+
+def test_json_and_csv_exclude_each_other(tmp_path: Path, capsys: Captured) -> None:
+    assert main(["stats", "--json", "--csv"]) == 2
+    assert "not allowed with" in capsys.readouterr().err
+
+
+def test_pauses_are_mentioned(tmp_path: Path, capsys: Captured) -> None:
+    path = make_run(tmp_path / "run")
+    line = {"id": 999, "owner_kind": "loop", "owner": PAUSE_OWNER, "instance": 0, "hook": PAUSE_HOOK}
+    with (path / "actions-0.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    end = (path / "events-0.000").stat().st_size // 8 * 10**6
+    with (path / "events-0.000").open("ab") as file:
+        file.write(records([enter(999, end), leave(999, end + 2 * 10**9)]).tobytes())
+
+    assert main(["stats", "run"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1] == "not counted: 2.00 s in which the training was held"
+    assert PAUSE_HOOK not in out.splitlines()[1]
 
 
 def test_a_run_that_goes_on_and_one_that_lost_something_are_marked(tmp_path: Path, capsys: Captured) -> None:

@@ -1,4 +1,7 @@
-"""Where the time went: spans by hook, owner or stage, for a whole trace and, incrementally, for the live screen."""
+"""Where the time went: spans by hook, owner or stage, for a whole trace and, incrementally, for the live screen.
+
+Time in which somebody held the training is nobody's: in a whole trace it counts neither as a group nor in any other's.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,14 +10,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tracer.analyze.pauses import is_pause
+from tracer.analyze.pauses import Pauses, is_pause
 from tracer.run.build import Delta
 from tracer.run.events import Action
 from tracer.run.layout import STAGES
 from tracer.run.trace import ERROR, OPEN, Trace
 
 Int64Array = npt.NDArray[np.int64]
-StatsBy = Literal["action", "hook", "owner", "stage"]
+StatsBy = Literal["action", "hook", "owner", "instance", "stage"]
 NO_STAGE = "(no stage)"
 NO_OWNER = "(trainer)"
 """Of Lightning's own spans, such as `run_training_epoch`."""
@@ -59,24 +62,28 @@ class _Group:
 
 
 def hook_stats(trace: Trace, by: StatsBy = "action") -> tuple[HookStat, ...]:
-    """The spans of a trace grouped.
+    """The spans of a trace grouped, without pauses.
 
     Args:
         trace: Where the spans come from.
-        by: "action" (owner and hook), "hook" (the same hook of all owners), "owner" or "stage".
+        by: "action" (owner and hook), "hook" (the same hook of all owners), "owner" (all of a class), "instance" (each
+            owner) or "stage".
 
     Returns:
         One entry a group that has spans, most self time first.
     """
+    paused = np.array([is_pause(action) for action in trace.actions], np.bool_)
+    rows = np.flatnonzero(~paused[trace.action]) if paused.any() else np.arange(len(trace))
     group_of_row, groups = _GROUPINGS[by](trace)
     size = len(groups)
-    closed = np.flatnonzero(trace.status != OPEN)
+    closed = rows[trace.status[rows] != OPEN]
     group = group_of_row[closed]
-    duration = trace.duration_ns[closed]
-    self_ns = np.zeros(size, np.int64)
-    np.add.at(self_ns, group, trace.self_ns[closed])
-    count = np.bincount(group_of_row, minlength=size)
-    errors = np.bincount(group_of_row[trace.status == ERROR], minlength=size)
+    pauses = Pauses()
+    pauses.advance(trace)
+    duration = pauses.work_ns(trace.start_ns[closed], trace.duration_ns[closed])
+    self_ns = np.bincount(group, trace.self_ns[closed], minlength=size).astype(np.int64)  # exact: a time has 52 bits
+    count = np.bincount(group_of_row[rows], minlength=size)
+    errors = np.bincount(group_of_row[rows[trace.status[rows] == ERROR]], minlength=size)
     order = np.lexsort((duration, group))
     ends = np.cumsum(np.bincount(group, minlength=size))
     sorted_durations = np.split(duration[order], ends[:-1]) if size else []
@@ -86,6 +93,13 @@ def hook_stats(trace: Trace, by: StatsBy = "action") -> tuple[HookStat, ...]:
         for i in np.flatnonzero(count).tolist()
     ]
     return tuple(sorted(stats, key=lambda stat: (-stat.self_ns, stat.label)))
+
+
+def paused_ns(trace: Trace) -> int:
+    """How long somebody held the training; pauses that go on are not counted."""
+    pauses = Pauses()
+    pauses.advance(trace)
+    return int(pauses.duration_ns.sum())
 
 
 def _stat(group: _Group, sums: tuple[int, int, int], all_self: int, durations: Int64Array) -> HookStat:
@@ -125,6 +139,10 @@ def _by_hook(trace: Trace) -> tuple[Int64Array, list[_Group]]:
 
 
 def _by_owner(trace: Trace) -> tuple[Int64Array, list[_Group]]:
+    return _by_text(trace, lambda action: _Group(action.owner or NO_OWNER, action.owner_kind))
+
+
+def _by_instance(trace: Trace) -> tuple[Int64Array, list[_Group]]:
     return _by_text(trace, lambda action: _Group(owner_name(action), action.owner_kind))
 
 
@@ -142,6 +160,7 @@ _GROUPINGS: dict[StatsBy, Callable[[Trace], tuple[Int64Array, list[_Group]]]] = 
     "action": _by_action,
     "hook": _by_hook,
     "owner": _by_owner,
+    "instance": _by_instance,
     "stage": _by_stage,
 }
 

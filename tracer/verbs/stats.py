@@ -1,17 +1,23 @@
 """`hooktrace stats`: where the time of a run went."""
 
 import argparse
+import csv
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple, fields
 from typing import TYPE_CHECKING
 
-from tracer.verbs.arguments import VerbParser, add_json, add_rank, add_run, selected_run
+from tracer.verbs.arguments import VerbParser, add_rank, add_run, selected_run
 
 if TYPE_CHECKING:
     from tracer.analyze.stats import HookStat
     from tracer.run import Run
 
-_BY = ("action", "hook", "owner", "stage")
+SCHEMA = 1
+"""Of what --json prints; it grows when a field is renamed, removed or means something else."""
+
+_TOP = 30
+_BY = ("action", "hook", "owner", "instance", "stage")
 _SORTS: dict[str, Callable[["HookStat"], tuple[float, str] | tuple[str]]] = {
     "self": lambda stat: (-stat.self_ns, stat.label),
     "total": lambda stat: (-stat.total_ns, stat.label),
@@ -26,15 +32,43 @@ _SORTS: dict[str, Callable[["HookStat"], tuple[float, str] | tuple[str]]] = {
 def configure(parser: VerbParser) -> None:
     """Adds the arguments of `stats`."""
     add_run(parser)
-    parser.add_argument("--by", choices=_BY, default="action", help="what to add up (default: action, owner and hook)")
+    parser.add_argument("--by", choices=_BY, default="action", help="what to add up (default: action); see below")
     parser.add_argument("--sort", choices=tuple(_SORTS), default="self", help="largest first (default: self)")
-    parser.add_argument("--top", type=_top, default=30, metavar="N", help="rows to show; 0 is all (default: 30)")
-    add_rank(parser, "the lowest")
-    add_json(parser)
-    parser.epilog = (
-        "total includes what was called inside; self does not, so the shares of self time add up to 100 %.\n"
-        "\nexample:\n  hooktrace stats --by owner --sort total"
+    parser.add_argument(
+        "--top", type=_top, metavar="N", help=f"rows to show; 0 is all (default: {_TOP}; all in JSON and CSV)"
     )
+    add_rank(parser, "the lowest")
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--json", action="store_true", help="print JSON, with times in nanoseconds")
+    formats.add_argument("--csv", action="store_true", help="print CSV, with times in nanoseconds")
+    parser.epilog = _EPILOG
+
+
+_EPILOG = """\
+what is added up:
+  action    each hook of each owner: EarlyStopping.on_train_epoch_end
+  hook      each hook, of all owners
+  owner     each class, all hooks
+  instance  the same, several owners of one class apart: EarlyStopping, EarlyStopping#1
+  stage     sanity_check, train, validate, test, predict
+
+columns:
+  count     calls, those that have not returned included
+  total     time in the calls that returned, with what they called
+  self      the same without what they called
+  share     part of all self time; the shares of all rows add up to 100 %
+  mean, p50, p95, max   of one call, with what it called
+
+Time in which somebody held the training (pause, step, slow motion) counts nowhere; a note tells how much it was.
+
+--json: an object with schema (1), run, rank, by, paused_ns, self_ns (the sum that shares are of), rows_left_out, and
+rows: label, owner_kind, count, open, errors, total_ns, self_ns, mean_ns, p50_ns, p95_ns, max_ns (null if no call
+returned), share (0 to 1). --csv: the same rows, with these names as the header.
+
+examples:
+  hooktrace stats --by owner --sort total
+  hooktrace stats --by instance --csv > owners.csv
+  hooktrace stats --json | jq '.rows[] | select(.share > 0.1) | .label'"""
 
 
 def run(parser: VerbParser, arguments: Sequence[str]) -> int:
@@ -51,20 +85,59 @@ def _top(text: str) -> int:
 
 
 def _stats(args: argparse.Namespace, run: "Run") -> None:
-    from tracer.analyze.stats import hook_stats
-    from tracer.verbs.text import print_json
+    from tracer.analyze.stats import hook_stats, paused_ns
+    from tracer.verbs.text import duration
     from tracer.verbs.warnings import lowest_rank, warn_about
 
     trace = run.trace(lowest_rank(run) if args.rank is None else args.rank)
     warn_about(run, trace)
     stats = sorted(hook_stats(trace, args.by), key=_SORTS[args.sort])
-    shown = stats[: args.top or None]
+    default = 0 if args.json or args.csv else _TOP
+    shown = stats[: (default if args.top is None else args.top) or None]
+    paused = paused_ns(trace)
     if args.json:
-        print_json([asdict(stat) for stat in shown])
+        _print_json(args, run, trace.rank, stats, shown, paused)
+    elif args.csv:
+        _print_csv(shown)
     elif stats:
         _print(args.by, shown, stats[len(shown) :])
+        if paused:
+            print(f"not counted: {duration(paused)} in which the training was held")
     else:
         print(f"{run.name} has no spans yet")
+
+
+def _print_json(
+    args: argparse.Namespace,
+    run: "Run",
+    rank: int,
+    stats: "Sequence[HookStat]",
+    shown: "Sequence[HookStat]",
+    paused: int,
+) -> None:
+    from tracer.verbs.text import print_json
+
+    content = {
+        "schema": SCHEMA,
+        "run": run.name,
+        "rank": rank,
+        "by": args.by,
+        "paused_ns": paused,
+        "self_ns": sum(stat.self_ns for stat in stats),
+        "rows_left_out": len(stats) - len(shown),
+        "rows": [asdict(stat) for stat in shown],
+    }
+    print_json(content)
+
+
+def _print_csv(shown: "Sequence[HookStat]") -> None:
+    from tracer.analyze.stats import HookStat
+    from tracer.run.text import plain_text
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow([field.name for field in fields(HookStat)])
+    for stat in shown:
+        writer.writerow([plain_text(cell) if isinstance(cell, str) else cell for cell in astuple(stat)])
 
 
 def _print(by: str, shown: "list[HookStat]", rest: "list[HookStat]") -> None:
