@@ -12,7 +12,7 @@ from tracer.verbs.text import clock
 from tui.child import Child, next_run
 from tui.feed import STARTING, Moment
 from tui.live import LiveFeed
-from tui.progress import Bar, progress_of
+from tui.progress import Bar, Progress
 
 _POLL_S = 0.25
 _LINE_S = 5.0
@@ -70,14 +70,15 @@ def _place(moment: Moment) -> tuple[tuple[object, ...], list[str]]:
     """Where a run is, to be compared with where it was; and in words, none between two loops."""
     if moment.state != "running":
         return (moment.state,), [_end(moment)]
-    progress = progress_of(moment.trace, moment.info, moment.now_ns)
+    progress = Progress() if moment.meter is None else moment.meter.progress(moment.info, moment.now_ns)
     place = (progress.function, progress.stage, progress.epoch)
     if progress.batch is None or not progress.bars:
         return place, []
     words = [progress.function, (progress.stage or "").replace("_", " ")]
     if progress.epoch is not None:
         words.append(f"epoch {_of(progress.epoch, progress.max_epochs)}")
-    return place, [*(word for word in dict.fromkeys(words) if word), *_bar(progress.bars[0])]
+    paused = ["paused"] if progress.paused else []
+    return place, [*(word for word in dict.fromkeys(words) if word), *_bar(progress.bars[0]), *paused]
 
 
 def _end(moment: Moment) -> str:
