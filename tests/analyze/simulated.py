@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
 from tests.analyze.streams import script_actions, taken_in
 from tests.builders import MS, Script, records, run_json
-from tracer.run.info import RunInfo, _parse
-from tracer.run.layout import PAUSE_HOOK, PAUSE_OWNER, STAGES
+from tracer.run.info import RunInfo, read_info
+from tracer.run.layout import PAUSE_HOOK, PAUSE_OWNER, RUN_FILE, STAGES, write_json
 from tracer.run.trace import Trace
 
 COSTS_MS: Mapping[str, float] = {
@@ -139,7 +142,14 @@ def simulate(
     trace, _ = taken_in(records(play.events), script_actions(play))
     call = {"function": "fit", "started_ns": 0, "ended_ns": play.now_ns, "state": "finished"}
     settings = {"log_every_n_steps": 10, "logger": ["CSVLogger"], **(trainer or {})}
-    return trace, _parse(run_json(callbacks=play.callbacks, calls=[call], trainer=settings), None)  # type: ignore[arg-type]
+    return trace, parse_info(run_json(callbacks=play.callbacks, calls=[call], trainer=settings))
+
+
+def parse_info(content: dict[str, Any]) -> RunInfo:
+    """What a run.json of this content says."""
+    with TemporaryDirectory() as directory:
+        write_json(Path(directory) / RUN_FILE, content)
+        return read_info(Path(directory))
 
 
 def _epoch(play: Simulation, batches: int, val_batches: int, pause_ns: int) -> list[Callable[[], None]]:

@@ -117,6 +117,18 @@ def test_the_datamodule_is_preferred(tmp_path: Path) -> None:
     assert "datamodule" in finding.what
 
 
+def test_loaders_that_were_passed(tmp_path: Path) -> None:
+    class Loading(Plain):
+        def train_dataloader(self) -> Any: ...
+        def test_dataloader(self) -> Any: ...
+
+    trainer(tmp_path, [HookTracer(tmp_path / "run")]).fit(Loading(), DataLoader(RandomDataset(32, 8)))
+
+    finding = by_id(tmp_path / "run")["never-called"]
+    assert finding.hooks == ("Loading.train_dataloader",)
+    assert "passed to the trainer" in finding.what
+
+
 class Old(Plain):
     """Everything that Lightning 2 neither calls nor complains about."""
 

@@ -1,13 +1,19 @@
 """Findings about times: on simulated trainings with one effect, of a known size, and on many without any."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.analyze.simulated import Effect, simulate
+from tests.analyze.simulated import Effect, parse_info, simulate
+from tests.analyze.streams import ACTIONS, streams, taken_in
+from tests.builders import run_json
 from tracer.analyze.findings import Finding, findings
 from tracer.analyze.findings_text import finding_lines, findings_json
+from tracer.run.events import Action, Int64Array
 from tracer.run.trace import Trace
 
 
@@ -175,3 +181,42 @@ def test_lines_and_json() -> None:
     assert lines[-2].startswith("    > give the DataLoader")
     assert findings_json(told)["findings"][0]["id"] == "loader-wait"
     assert finding_lines(()) == []
+
+
+STREAM_INFO: dict[str, Any] = {
+    "owners": [
+        {
+            "kind": "module",
+            "class": "Owner1",
+            "overrides": {"hook1": {}, "optimizer_step": {}},
+            "others": {"on_x": None},
+        },
+        {"kind": "callback", "class": "Owner0", "overrides": {"on_validation_end": {}}},
+    ],
+    "hooks": {"module": ["hook1"]},
+    "calls": [{"function": "fit", "started_ns": 0, "ended_ns": 9, "state": "finished"}],
+}
+NAMED = tuple(
+    replace(action, owner_kind=kind, owner=owner, hook=hook)
+    for action, (kind, owner, hook) in zip(
+        ACTIONS,
+        (
+            ("loop", "", "run_training_epoch"),
+            ("loop", "", "run_training_batch"),
+            ("module", "Owner1", "on_train_batch_end"),
+            ("loop", "_TrainingEpochLoop", "train_dataloader_next"),
+            ("module", "Owner1", "on_validation_epoch_end"),
+            ("module", "Owner1", "on_validation_start"),
+        ),
+        strict=True,
+    )
+)
+
+
+@given(streams(), st.sampled_from([ACTIONS, NAMED]))
+def test_any_stream_can_be_looked_at(events: Int64Array, actions: tuple[Action, ...]) -> None:
+    trace, _ = taken_in(events, actions)
+
+    told = findings(trace, parse_info(run_json(**STREAM_INFO)))
+
+    assert {finding.id for finding in told} <= {"never-called", "not-a-hook", "unpaired", "default-left-out"}

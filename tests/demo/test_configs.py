@@ -8,6 +8,7 @@ import pytest
 from demo_model.named_configs import find_config, lesson, named_configs
 from tests.demo.conftest import FEW, QUICK, Demo
 from tracer import open_run
+from tracer.analyze.findings import findings
 
 HOOKS = [
     "on_fit_start",
@@ -66,7 +67,9 @@ class Calls:
             )
             == 0
         )
-        trace = open_run(self.recording).trace()
+        run = open_run(self.recording)
+        trace = run.trace()
+        assert findings(trace, run.info) == ()  # there is nothing wrong with any of them
         names = [f"{action.owner}.{action.hook}" for action in trace.actions]
         return Counter(names[number] for number in trace.action.tolist())
 

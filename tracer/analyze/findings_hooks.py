@@ -119,9 +119,8 @@ def _module_brings(material: Material, hook: str) -> bool:
     return material.module is not None and hook in material.module.overrides
 
 
-def _loader(function: str) -> Callable[[OwnerInfo, str, Material], _Cause | None]:
+def _loader(function: str, ran: str) -> Callable[[OwnerInfo, str, Material], _Cause | None]:
     def cause(owner: OwnerInfo, hook: str, material: Material) -> _Cause | None:
-        ran = f"on_{function}_start"
         if not (material.trained or material.ended_well(function)) or not material.count(ran):
             return None
         if owner.kind == "module" and material.count(hook, kind="datamodule"):
@@ -133,7 +132,7 @@ def _loader(function: str) -> Callable[[OwnerInfo, str, Material], _Cause | None
 
 def _val_loader(owner: OwnerInfo, hook: str, material: Material) -> _Cause | None:
     if material.count("on_validation_start"):
-        return _loader("validation")(owner, hook, material)
+        return _loader("validate", "on_validation_start")(owner, hook, material)
     return _validation(owner, hook, material)
 
 
@@ -174,10 +173,10 @@ _CAUSES: dict[str, Callable[[OwnerInfo, str, Material], _Cause | None]] = {
         ),
         _validation,
     ),
-    "train_dataloader": _loader("train"),
+    "train_dataloader": _loader("fit", "on_train_start"),
     "val_dataloader": _val_loader,
-    "test_dataloader": _loader("test"),
-    "predict_dataloader": _loader("predict"),
+    "test_dataloader": _loader("test", "on_test_start"),
+    "predict_dataloader": _loader("predict", "on_predict_start"),
     **dict.fromkeys(("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer"), _transfer),
 }
 """By hook, what tells why it was not called. What is missing here waits for an occasion of its own: a checkpoint."""

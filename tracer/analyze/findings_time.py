@@ -20,6 +20,8 @@ CALLBACK_SHARE: Final = 0.15
 CHECKPOINT_SHARE: Final = 0.1
 PROGRESS_SHARE: Final = 0.1
 LOGGING_SHARE: Final = 0.1
+UNCOMPARED_SHARE: Final = 0.25
+"""Of logging after every batch, which cannot be told from the loop's own work there."""
 _MOST_HOOKS = 3
 
 
@@ -154,7 +156,8 @@ def logging(material: Material) -> Iterator[Finding]:
     every = every if isinstance(every, int) and every > 0 and material.info.trainer.get("logger") else 0
     written = _written_ns(_gaps(material), every)
     total = called + written
-    if not _is_much(total, training.epochs_ns, LOGGING_SHARE):
+    least = UNCOMPARED_SHARE if every == 1 and written > called else LOGGING_SHARE
+    if not _is_much(total, training.epochs_ns, least):
         return
     share = total / training.epochs_ns
     yield Finding(
