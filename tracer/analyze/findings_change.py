@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tracer.analyze.findings_base import Finding, Int64Array, Material
-from tracer.analyze.findings_time import LEAST_NS, milliseconds, seconds
+from tracer.analyze.findings_time import LEAST_NS, PART, spent
 from tracer.analyze.findings_training import Training
 
 Floats = npt.NDArray[np.float64]
@@ -52,11 +52,11 @@ def warm_up(material: Material) -> Iterator[Finding]:
     which = "the first batch" if count == 1 else f"the first {count} batches"
     yield Finding(
         id="warm-up",
-        title=f"warm-up: {which} took {seconds(extra)} longer than usual",
+        title=f"warm-up: {which} took {spent(extra)} longer than usual",
         what="Caches, kernels and compiled code are made ready at first. It happens once, so leave it out of a timing.",
         evidence=(
-            f"{which}: {milliseconds(times[:count].mean())} each; the usual: {milliseconds(usual)}",
-            f"{extra / whole:.0%} of a training of {seconds(whole)}",
+            f"{which}: {spent(times[:count].mean())} each; the usual: {spent(usual)}",
+            f"{extra / whole:.0%} of a training of {spent(whole)}",
         ),
         next_step="nothing, in a training that is long; for many short ones keep caches (torch.compile) between runs",
         sure="certain",
@@ -77,22 +77,24 @@ def between_epochs(material: Material) -> Iterator[Finding]:
     if total < LEAST_NS or usual < _BETWEEN_SHARE * in_batches:
         return
     filling, uncovered = _filling(training, gaps)
-    largest = sorted(filling.items(), key=lambda item: -item[1])[:3]
-    loader = uncovered + sum(spent for label, spent in filling.items() if label.endswith("train_dataloader_next"))
+    largest = [item for item in sorted(filling.items(), key=lambda item: -item[1])[:3] if item[1] >= PART * total]
+    loader = uncovered + sum(time_ns for label, time_ns in filling.items() if label.endswith("train_dataloader_next"))
     names_loader = loader >= total / 2
     yield Finding(
         id="between-epochs",
-        title=f"{seconds(usual)} pass between epochs, beside {seconds(in_batches)} in an epoch's batches",
+        title=f"{spent(usual)} pass between epochs, beside {spent(in_batches)} in an epoch's batches",
         what="From the end of an epoch's last batch to the first of the next, without the validation in between.",
         evidence=(
-            f"{len(gaps.work_ns)} times, {seconds(total)} in all",
-            *(f"{label}: {seconds(spent)}, {spent / total:.0%} of it" for label, spent in largest if spent > 0),
-            f"in no call, as when a DataLoader starts workers: {seconds(uncovered)}, {uncovered / total:.0%} of it",
+            f"{len(gaps.work_ns)} times, {spent(total)} in all",
+            *(f"{label}: {spent(time_ns)}, {time_ns / total:.0%} of it" for label, time_ns in largest),
+            f"in no call, as when a DataLoader starts workers: {spent(uncovered)}, {uncovered / total:.0%} of it",
         ),
         next_step=(
             "set persistent_workers=True in the DataLoader, so that its workers are not started anew for each epoch"
             if names_loader
             else f"look at {largest[0][0]}"
+            if largest
+            else "look at what is called between them, there are many calls"
         ),
         sure="likely" if names_loader else "certain",
         hooks=tuple(label for label, _ in largest),
@@ -121,8 +123,8 @@ def _between(training: Training) -> _Gaps:
     validations = training.validations
     index = np.searchsorted(start_ns, validations.start_ns, side="right") - 1
     inside = (index >= 0) & (validations.end_ns <= end_ns[index]) if len(start_ns) else np.zeros(len(index), np.bool_)
-    spent = training.work_ns(validations.start_ns[inside], validations.end_ns[inside])
-    np.subtract.at(work_ns, index[inside], spent)
+    validating = training.work_ns(validations.start_ns[inside], validations.end_ns[inside])
+    np.subtract.at(work_ns, index[inside], validating)
     return _Gaps(start_ns, end_ns, work_ns)
 
 
@@ -135,9 +137,9 @@ def _filling(training: Training, gaps: _Gaps) -> tuple[dict[str, int], int]:
     within &= trace.start_ns + trace.duration_ns <= gaps.end_ns[index]
     rows = np.flatnonzero(within)
     rows = rows[~training.validations.contain(trace.start_ns[rows])]
-    spent = np.bincount(trace.action[rows], trace.self_ns[rows], minlength=len(trace.actions)).astype(np.int64)
+    own = np.bincount(trace.action[rows], trace.self_ns[rows], minlength=len(trace.actions)).astype(np.int64)
     paused = {action.id for action in training.material.pause_actions}
-    filling = {action.label: int(spent[action.id]) for action in trace.actions if action.id not in paused}
+    filling = {action.label: int(own[action.id]) for action in trace.actions if action.id not in paused}
     return filling, max(0, int(gaps.work_ns.sum()) - sum(filling.values()))
 
 
@@ -265,9 +267,7 @@ def _drift(material: Material, change: _Change) -> Finding:
     ratio = change.after_ns / change.before_ns if change.before_ns else float("inf")
     where = _place(material, change.row)
     if change.steady:
-        title = (
-            f"{label} got slower and slower: {milliseconds(change.first_ns)} to {milliseconds(change.last_ns)} a call"
-        )
+        title = f"{label} got slower and slower: {spent(change.first_ns)} to {spent(change.last_ns)} a call"
     else:
         title = f"{label} takes {ratio:.1f} times as long from {where} on"
     return Finding(
@@ -275,8 +275,8 @@ def _drift(material: Material, change: _Change) -> Finding:
         title=title,
         what="The loop asks for no more as it goes on: something piles up in there, or waits for something else.",
         evidence=(
-            f"until {where}: {milliseconds(change.before_ns)} a call; from then on {milliseconds(change.after_ns)} "
-            f"({change.calls:,} calls, {seconds(change.extra_ns)} more in all)",
+            f"until {where}: {spent(change.before_ns)} a call; from then on {spent(change.after_ns)} "
+            f"({change.calls:,} calls, {spent(change.extra_ns)} more in all)",
             f"everything else in a batch: {change.everything:.2f} times as long",
         ),
         next_step="look for a list that grows, losses kept with their graphs, or files and plots that get longer",
@@ -303,9 +303,7 @@ def _slower_run(training: Training) -> Iterator[Finding]:
         id="slower-run",
         title=f"everything takes {after / before:.1f} times as long after {split / len(levels):.0%} of the batches",
         what="No single hook got slower, all did: it is rather the machine than the program.",
-        evidence=(
-            f"a batch: {milliseconds(before)} before, {milliseconds(after)} after, {seconds(extra)} more in all",
-        ),
+        evidence=(f"a batch: {spent(before)} before, {spent(after)} after, {spent(extra)} more in all",),
         next_step="look for other programs, a throttled or shared processor, or memory that is swapped out",
         sure="likely",
         hooks=("run_training_batch",),

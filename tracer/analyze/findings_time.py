@@ -23,6 +23,8 @@ LOGGING_SHARE: Final = 0.1
 UNCOMPARED_SHARE: Final = 0.25
 """Of logging after every batch, which cannot be told from the loop's own work there."""
 _MOST_HOOKS = 3
+PART: Final = 0.05
+"""Hooks that take less than this part of the time in question are not named."""
 
 
 def loader_wait(material: Material) -> Iterator[Finding]:
@@ -44,9 +46,9 @@ def loader_wait(material: Material) -> Iterator[Finding]:
         title=f"training waits for data {_percent(share)} of its time",
         what="The loop stands still while the dataloader prepares the next batch.",
         evidence=(
-            f"{len(rows):,} fetches took {seconds(total)} of {seconds(training.epochs_ns)} in the epochs' batches",
-            f"a fetch: median {milliseconds(np.median(waits_ns))}, p95 {milliseconds(np.percentile(waits_ns, 95))}; "
-            f"a batch after it: median {milliseconds(np.median(training.batch_ns))}",
+            f"{len(rows):,} fetches took {spent(total)} of {spent(training.epochs_ns)} in the epochs' batches",
+            f"a fetch: median {spent(np.median(waits_ns))}, p95 {spent(np.percentile(waits_ns, 95))}; "
+            f"a batch after it: median {spent(np.median(training.batch_ns))}",
         ),
         next_step="give the DataLoader more num_workers (and pin_memory on a GPU), or make __getitem__ cheaper",
         sure="certain",
@@ -96,26 +98,27 @@ def _busy(
     share = total / training.whole_ns
     each = [(training.rows([action]), action) for action in actions]
     largest = sorted(each, key=lambda pair: -training.self_ns(pair[0]))[:_MOST_HOOKS]
+    largest = [pair for pair in largest if training.self_ns(pair[0]) >= PART * total]
     owner = actions[0].label.removesuffix(f".{actions[0].hook}")
     yield Finding(
         id=identity,
         title=f"{owner} takes {_percent(share)} of the training",
         what=what,
         evidence=(
-            f"{seconds(total)} of {seconds(training.whole_ns)} by itself, what it calls not counted",
-            *(_spent(training, rows, action.hook) for rows, action in largest if len(rows)),
+            f"{spent(total)} of {spent(training.whole_ns)} by itself, what it calls not counted",
+            *(_of_hook(training, rows, action.hook) for rows, action in largest),
         ),
         next_step=next_step,
         sure="certain",
-        hooks=tuple(action.label for rows, action in largest if len(rows)),
+        hooks=tuple(action.label for _, action in largest),
         time_ns=total,
         share=share,
     )
 
 
-def _spent(training: Training, rows: Int64Array, hook: str) -> str:
+def _of_hook(training: Training, rows: Int64Array, hook: str) -> str:
     own = training.material.trace.self_ns[rows]
-    return f"{hook}: {len(rows):,} calls, {seconds(int(own.sum()))} in all, {milliseconds(own.mean())} each"
+    return f"{hook}: {len(rows):,} calls, {spent(int(own.sum()))} in all, {spent(own.mean())} each"
 
 
 def checkpointing(material: Material) -> Iterator[Finding]:
@@ -128,12 +131,12 @@ def checkpointing(material: Material) -> Iterator[Finding]:
         return
     share = total / training.whole_ns
     rows = training.rows(saves)
-    each = f"{len(rows):,} checkpoints, {milliseconds(_durations(training, rows).mean())} each" if len(rows) else ""
+    each = f"{len(rows):,} checkpoints, {spent(_durations(training, rows).mean())} each" if len(rows) else ""
     yield Finding(
         id="checkpointing",
         title=f"saving checkpoints takes {_percent(share)} of the training",
         what="The loop waits while a checkpoint is written.",
-        evidence=tuple(filter(None, (f"{seconds(total)} of {seconds(training.whole_ns)}", each))),
+        evidence=tuple(filter(None, (f"{spent(total)} of {spent(training.whole_ns)}", each))),
         next_step="save less often (every_n_epochs, every_n_train_steps), or save_weights_only=True",
         sure="certain",
         hooks=tuple(action.label for action in saves or actions[:_MOST_HOOKS]),
@@ -165,8 +168,8 @@ def logging(material: Material) -> Iterator[Finding]:
         title=f"logging takes {_percent(share)} of the epochs",
         what="Metrics are collected and written in the training process, between the batches.",
         evidence=(
-            f"{seconds(called)} in log and log_dict, {seconds(written)} after the batches that loggers write after "
-            f"(log_every_n_steps={every or None}), of {seconds(training.epochs_ns)}",
+            f"{spent(called)} in log and log_dict, {spent(written)} after the batches that loggers write after "
+            f"(log_every_n_steps={every or None}), of {spent(training.epochs_ns)}",
         ),
         next_step="raise log_every_n_steps, log less in training_step, or use a logger that writes in the background",
         sure="certain" if called > written else "likely" if every > 1 else "possible",
@@ -214,9 +217,9 @@ def long_validation(material: Material) -> Iterator[Finding]:
         return
     yield Finding(
         id="long-validation",
-        title=f"validation takes longer than training: {seconds(total)} against {seconds(between)}",
+        title=f"validation takes longer than training: {spent(total)} against {spent(between)}",
         what="Most of the time in the epochs goes into measuring, not into learning.",
-        evidence=(f"{len(training.validations):,} validations of {seconds(total // len(training.validations))} each",),
+        evidence=(f"{len(training.validations):,} validations of {spent(total // len(training.validations))} each",),
         next_step="raise check_val_every_n_epoch, set limit_val_batches, or use a larger batch for validation",
         sure="certain",
         hooks=tuple(action.label for action in material.actions("validation_step", kind="strategy")),
@@ -253,12 +256,9 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def seconds(time_ns: float) -> str:
-    """A time as 12.3 s."""
-    return f"{time_ns / 1e9:,.1f} s"
-
-
-def milliseconds(time_ns: float) -> str:
-    """A time as 12.3 ms, with three digits below one."""
+def spent(time_ns: float) -> str:
+    """A time in the unit that suits it: 12.3 s, 45 ms, 0.123 ms."""
+    if time_ns >= 0.9995e9:
+        return f"{time_ns / 1e9:,.1f} s"
     value = time_ns / 1e6
-    return f"{value:,.1f} ms" if value >= 1 else f"{value:.3f} ms"
+    return f"{value:.0f} ms" if value >= 99.95 else f"{value:.1f} ms" if value >= 0.9995 else f"{value:.3f} ms"
