@@ -116,6 +116,7 @@ def simulate(
     batches: int = 150,
     val_batches: int = 20,
     pause_ns: int = 0,
+    fits: int = 1,
     trainer: Mapping[str, object] | None = None,
     **costs_ms: float,
 ) -> tuple[Trace, RunInfo]:
@@ -124,12 +125,15 @@ def simulate(
     Args:
         effect: Makes hooks take longer.
         pause_ns: How long somebody holds it in each epoch.
+        fits: Over how many calls of `fit` the epochs are spread.
         costs_ms: What hooks take, by name.
     """
     play = Simulation(seed=seed, effect=effect, costs_ms=costs_ms)
-    play.mark(call=0, stage=STAGES.index("train"), step=0, planned=batches)
-    play.everyone("on_train_start")
     for epoch in range(epochs):
+        if epoch % (epochs // fits) == 0:
+            play.mark(call=0, stage=STAGES.index("train"), step=0, planned=batches)
+            play.wait("between_fits")
+            play.everyone("on_train_start")
         play.epoch = epoch
         play.mark(stage=STAGES.index("train"), batch=None, loader=None, planned=batches, epoch=epoch)
         play.wait("between")
@@ -137,8 +141,9 @@ def simulate(
         play.call("loop", "", "run_training_epoch", *_epoch(play, batches, val_batches, pause_ns))
         play.mark(stage=STAGES.index("train"), batch=None, loader=None, planned=batches)
         play.everyone("on_train_epoch_end")
-    play.mark(epoch=None)
-    play.everyone("on_train_end")
+        if (epoch + 1) % (epochs // fits) == 0:
+            play.mark(epoch=None)
+            play.everyone("on_train_end")
     trace, _ = taken_in(records(play.events), script_actions(play))
     call = {"function": "fit", "started_ns": 0, "ended_ns": play.now_ns, "state": "finished"}
     settings = {"log_every_n_steps": 10, "logger": ["CSVLogger"], **(trainer or {})}

@@ -110,6 +110,10 @@ def test_time_between_epochs_in_no_call() -> None:
     assert only["between-epochs"].time_ns == pytest.approx(9e9, rel=0.5)
 
 
+def test_what_lies_between_two_fits_is_not_between_epochs() -> None:
+    assert found(fits=2, between_fits=20_000) == {}
+
+
 def test_time_between_epochs_in_a_hook() -> None:
     finding = found(**{"Printing.on_train_epoch_end": 3000})["between-epochs"]
 

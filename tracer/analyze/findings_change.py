@@ -115,8 +115,8 @@ class _Gaps:
 
 def _between(training: Training) -> _Gaps:
     trace = training.material.trace
-    batches, epoch = training.batches, training.batch_epoch
-    last = np.flatnonzero(epoch[1:] != epoch[:-1])
+    batches, epoch, call = training.batches, training.batch_epoch, training.at(training.batches, "call")
+    last = np.flatnonzero((epoch[1:] != epoch[:-1]) & (call[1:] == call[:-1]))
     start_ns = trace.start_ns[batches[last]] + trace.duration_ns[batches[last]]
     end_ns = trace.start_ns[batches[last + 1]]
     work_ns = training.work_ns(start_ns, end_ns)

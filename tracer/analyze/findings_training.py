@@ -43,11 +43,20 @@ class Training:
         """Time from each start to its end without the pauses in it."""
         return self.material.pauses.work_ns(start_ns, end_ns - start_ns)
 
+    def at(self, rows: Int64Array, name: str) -> Int64Array:
+        """A field of the contexts of these spans; -1 where there is none."""
+        trace = self.material.trace
+        values = getattr(trace.contexts, name)
+        context = trace.context[rows]
+        if not len(values):
+            return np.full(len(rows), -1, np.int64)
+        return np.where(context >= 0, values[context], -1).astype(np.int64)
+
     def _outer(self, hook: str, kind: str) -> Int64Array:
         """Rows of the calls of a hook in `fit` that came to their end, without those that a tuner made."""
         trace = self.material.trace
         rows = self.material.rows(*self.material.actions(hook, kind=kind))
-        rows = rows[(trace.duration_ns[rows] >= 0) & (trace.column("function")[rows] == FIT)]
+        rows = rows[(trace.duration_ns[rows] >= 0) & (self.at(rows, "function") == FIT)]
         outer: Int64Array = rows[trace.depth[rows] == trace.depth[rows].min(initial=1 << 30)]
         return outer
 
