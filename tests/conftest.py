@@ -1,6 +1,7 @@
 """What all tests share: guards against what must not leak from one into the next, and the real MNIST if it is there."""
 
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,10 @@ MNIST_DIR = Path(__file__).parents[2] / "shared" / "mnist"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what needs the real MNIST where there is none: those tests have nothing to say there."""
-    if MNIST_DIR.is_dir():
-        return
-    without = [item for item in items if item.get_closest_marker("mnist")]
+    """Leaves out what needs the real MNIST, or tmux, where there is none: those tests have nothing to say there."""
+    there = {"mnist": MNIST_DIR.is_dir(), "tmux": shutil.which("tmux") is not None}
+    missing = [name for name, found in there.items() if not found]
+    without = [item for item in items if any(item.get_closest_marker(name) for name in missing)]
     config.hook.pytest_deselected(items=without)
     items[:] = [item for item in items if item not in without]
 

@@ -6,7 +6,7 @@ from tui.feed import STARTING
 from tui.progress import Bar, Progress
 from tui.text import Line, bar_cells, fit, left_text, rate_text
 
-_LABEL, _RATE, _LEFT = 7, 10, 8
+_LABEL, _RATE, _LEFT = 7, 10, 9
 _UNKNOWN: Final = "╌"
 
 

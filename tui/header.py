@@ -149,7 +149,7 @@ def _waiting(frame: Frame) -> str:
     sight = frame.gate.sight
     where = "" if sight is None else f" {sight.place}"
     reason = f" · {sight.reason}" if sight is not None and sight.reason else ""
-    return f"the training is paused{where}{reason} · n next hook, N next batch, c continue"
+    return f"the training is paused{where}{reason}"
 
 
 def footer_line(actions: Sequence[Action], width: int) -> Line:

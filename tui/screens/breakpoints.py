@@ -19,9 +19,16 @@ from tracer.run.page import MAX_BREAKPOINTS
 
 _HINT = (
     "[OWNER.]HOOK, then conditions if any: stage=validate epoch=2 batch>=10 step%100\n"
-    "Numbers are Lightning's, which begin at 0. → completes, enter adds (nothing typed: closes),\n"
-    "delete removes the selected one, ctrl+x all of them."
+    "Numbers are Lightning's, which begin at 0. → completes a name, enter adds,\n"
+    "↓ goes to the list, delete removes the selected one, ctrl+x all of them."
 )
+
+
+class _Names(SuggestFromList):
+    """Completes what was begun, and nothing else: an empty line shows what can be typed."""
+
+    async def get_suggestion(self, value: str) -> str | None:
+        return await super().get_suggestion(value) if value else None
 
 
 class BreakpointScreen(ModalScreen[None]):
@@ -52,7 +59,7 @@ class BreakpointScreen(ModalScreen[None]):
         self._breakpoints = tuple(breakpoints)
         hooks = sorted({action.hook for action in actions})
         owned = sorted({f"{action.owner}.{action.hook}" for action in actions if action.owner})
-        self._suggester = SuggestFromList([*hooks, *owned], case_sensitive=True)
+        self._suggester = _Names([*hooks, *owned], case_sensitive=True)
         self._first = "" if selected is None else selected.hook
         self._change = change
 
