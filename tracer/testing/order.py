@@ -80,7 +80,13 @@ def directly(text: "str | Step") -> Step:
 
 
 def times(count: int, text: "str | Step") -> Step:
-    """A step that comes exactly so often before the next step; other calls may lie between."""
+    """A step that comes exactly so often before the next step; other calls may lie between.
+
+    Raises:
+        ValueError: the number is negative.
+    """
+    if count < 0:
+        raise ValueError(f"nothing comes {count} times")
     return replace(step(text), count=count)
 
 
@@ -94,10 +100,13 @@ def assert_order(trace: CallTrace, steps: "Iterable[str | Step]") -> None:
 
     Raises:
         AssertionError: they do not. The message says what was expected, where it broke, and what was called there.
-        ValueError: a step is not understood.
+        ValueError: a step is not understood, or there is none.
     """
     __tracebackhide__ = True
-    _Matcher(trace, [step(one) for one in steps]).match()
+    expected = [step(one) for one in steps]
+    if not expected:
+        raise ValueError("an order has at least one step")
+    _Matcher(trace, expected).match()
 
 
 def assert_count(trace: CallTrace, text: "str | Step", count: int) -> None:
@@ -251,9 +260,8 @@ def _neighbourhood(trace: CallTrace, place: int) -> list[str]:
 
 def _likely(trace: CallTrace, wanted: Step) -> list[str]:
     """What may have been meant by something that was never called."""
-    labels = dict.fromkeys(call.label for call in trace) | dict.fromkeys(call.hook for call in trace)
-    name = wanted.text.rpartition("> ")[2]
-    close = difflib.get_close_matches(name, labels, n=3, cutoff=0.7)
-    if name in close:
-        return [f"  {name} is called, but not as {wanted.text}"]
+    owners = dict.fromkeys(call.owner_label or "the trainer" for call in trace if call.hook == wanted.name.hook)
+    if owners:
+        return [f"  {wanted.name.hook} is called on {', '.join(owners)}, but not as {wanted.text}"]
+    close = difflib.get_close_matches(wanted.name.hook, dict.fromkeys(call.hook for call in trace), n=3, cutoff=0.7)
     return [f"  did you mean {' or '.join(close)}?"] if close else []
