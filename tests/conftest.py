@@ -11,6 +11,11 @@ import pytest
 MNIST_DIR = Path(__file__).parents[2] / "shared" / "mnist"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option of the tests with golden files."""
+    parser.addoption("--update-goldens", action="store_true", help="write the golden files anew; read the diff")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what needs the real MNIST, or tmux, where there is none: those tests have nothing to say there."""
     there = {"mnist": MNIST_DIR.is_dir(), "tmux": shutil.which("tmux") is not None}

@@ -134,5 +134,7 @@ class LoopPane(RowsPane):
         here = here_index(self._shown, self._view.open)
         if here is not None:
             self.cursor = here
-            self.keep_in_sight(min(here + self.page // 4, len(self._shown) - 1))  # what comes next is of interest
+            around = self.page // 4  # what it lies in is of interest, and what comes next
+            self.keep_in_sight(max(0, here - around))
+            self.keep_in_sight(min(here + around, len(self._shown) - 1))
             self.keep_in_sight(here)
