@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help train test test-oldest check soak bench clean
+.PHONY: help train test test-oldest check soak bench pictures clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ bench: $(VENV)/.test  ## print the figures of benchmarks/
 	@$(BIN)/python -m benchmarks.opening
 	@$(BIN)/python -m benchmarks.log
 	@$(BIN)/python -m benchmarks.curves
+
+pictures: $(VENV)/.all  ## train the demo and make the pictures of docs/images; ARGS="..." goes to the demo
+	@$(BIN)/python docs/pictures.py $(ARGS)
 
 clean:  ## remove the virtual environment and what tools leave behind
 	rm -rf $(VENV) $(OLDEST) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
