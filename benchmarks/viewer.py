@@ -25,7 +25,7 @@ from benchmarks.live import FLUSH_S, LiveRun
 from benchmarks.report import machine
 
 RATES: Final = (2_000, 60_000)
-_KEY_EVERY_S: Final = 0.7
+_KEY_EVERY_S: Final = 1.5
 
 
 def measure(rate: int, seconds: float, columns: int, rows: int, before: str = "") -> dict[str, Any]:

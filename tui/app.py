@@ -38,9 +38,9 @@ from tui.themes import DARK, LIGHT, THEMES
 from tui.transport import Transport, transport_of
 from tui.widgets.transport import TransportBar
 
-TICK_S: Final = 0.2
-_STORM_TICKS: Final = 2
-"""How many times as often is polled when much happens; the session screen then paints its halves in turn."""
+TICK_S: Final = 0.16
+_STORM_SHARE: Final = 0.6
+"""Part of the usual time between polls when much happens; the session screen then paints its halves in turn."""
 _LEAST_REST_S: Final = 0.02
 """What is left for keys and painting when a poll takes longer than it should."""
 _NICENESS: Final = 5
@@ -165,7 +165,7 @@ class SessionApp(App[str]):
     async def _tick_on(self, tick_s: float) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            due = loop.time() + tick_s / (_STORM_TICKS if self._frame.storm else 1)
+            due = loop.time() + tick_s * (_STORM_SHARE if self._frame.storm else 1)
             if self._frame.reading is not None or self._frame.gate.asked:
                 due = 0.0  # each poll reads some more, or may bring what was asked for
             self._asked_early.clear()

@@ -128,6 +128,7 @@ class Session:
         """What the user is looking at; replaced as a whole, by any thread."""
         self._bars = BarsFinder()
         self._inspector = Inspector()
+        self._new = 0
         self._restart()
 
     def poll(self) -> Frame:
@@ -183,7 +184,8 @@ class Session:
             log=self._log.view(trace, frame.wish.log_filter, frame.wish.row),
         )
         loop = loop_view(loops, trace, moment.now_ns, frame.ended) if len(trace) else LoopView()
-        frame = replace(frame, loop=loop, storm=delta.rows - delta.first_row > _STORM_SPANS)
+        before, self._new = self._new, delta.rows - delta.first_row  # of two polls: one can fall between two writes
+        frame = replace(frame, loop=loop, storm=before + self._new > _STORM_SPANS)
         slow = self._slow.is_due(changed, news, _SLOW_EVERY)
         if slow:
             frame = replace(frame, stats=stats.top(TOP_HOOKS))
