@@ -1,10 +1,8 @@
 """The app: it polls the run off the event loop, routes keys that concern the run, and knows how a session may end."""
 
-import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +16,7 @@ from textual.screen import Screen
 from tracer.errors import HooktraceError, NotFoundError
 from tracer.run.breakpoints import Breakpoint
 from tracer.run.text import plain_text
-from tui.actions import actions_for, binding_action
+from tui.actions import Where, actions_for, binding_action
 from tui.child import Child, next_run
 from tui.clock import Clock
 from tui.feed import STARTING, Timeline
@@ -35,14 +33,10 @@ from tui.screens.session import SessionScreen
 from tui.seek import parse_target, selected_action
 from tui.settings import Remembered, Settings
 from tui.themes import DARK, LIGHT, THEMES
+from tui.ticker import TICK_S, Ticker
 from tui.transport import Transport, transport_of
 from tui.widgets.transport import TransportBar
 
-TICK_S: Final = 0.16
-_STORM_SHARE: Final = 0.6
-"""Part of the usual time between polls when much happens; the session screen then paints its halves in turn."""
-_LEAST_REST_S: Final = 0.02
-"""What is left for keys and painting when a poll takes longer than it should."""
 _NICENESS: Final = 5
 STOPPING: Final = "stopping…"
 _LOG_STEPS: Final = (("hook_after",), ("hook_before",))
@@ -131,8 +125,11 @@ class SessionApp(App[str]):
             Layout().remembered(remembered.view, remembered.bottom, remembered.inspector),
         )
         self._frame = Frame()
-        self._polling = False
-        self._asked_early = asyncio.Event()
+        self._ticker = Ticker(
+            self._session.poll,
+            lambda frame: self.post_message(self.Advanced(frame)),
+            lambda error: self.post_message(self.Failed(_reason(error).replace(f"{run_dir}/", ""))),
+        )
         self._asked: str | None = None
 
     def _open_replay(self, speed: float, start: str | None, clock: Callable[[], float]) -> ReplayFeed:
@@ -160,32 +157,11 @@ class SessionApp(App[str]):
             return
         if self.mode == "live" and self._first is None and not self.is_headless:
             os.nice(_NICENESS)
-        self.run_worker(self._tick_on(self._tick_s), name="ticks")
-
-    async def _tick_on(self, tick_s: float) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + tick_s * (_STORM_SHARE if self._frame.storm else 1)
-            if self._frame.reading is not None or self._frame.gate.asked:
-                due = 0.0  # each poll reads some more, or may bring what was asked for
-            self._asked_early.clear()
-            await self.tick()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._asked_early.wait(), max(_LEAST_REST_S, due - loop.time()))
+        self.run_worker(self._ticker.run(self._tick_s), name="ticks")
 
     async def tick(self) -> None:
-        """Polls once, in a thread, and posts what came of it. Does nothing while a poll is under way."""
-        if self._polling:
-            return
-        self._polling = True
-        try:
-            frame = await asyncio.to_thread(self._session.poll)
-        except Exception as error:  # whatever it is, the screen must say so and go on: it is all that the user sees
-            self.post_message(self.Failed(_reason(error).replace(f"{self._run_dir}/", "")))
-        else:
-            self.post_message(self.Advanced(frame))
-        finally:
-            self._polling = False
+        """Polls once, in a thread, and posts what came of it."""
+        await self._ticker.tick()
 
     def on_session_app_advanced(self, message: Advanced) -> None:
         """Shows a new frame, unless it is time to go."""
@@ -202,13 +178,12 @@ class SessionApp(App[str]):
             self.notify(plain_text(text), severity="warning", markup=False)
         self._show(message.frame)
         if message.frame.log.searching:
-            self._asked_early.set()
+            self._ticker.hurry()
 
     async def on_session_screen_wished(self, message: SessionScreen.Wished) -> None:
         """The user looks at something else: the answer must not wait for the next poll."""
         self._session.wish = message.wish
-        if self._tick_s is not None:
-            self._asked_early.set()
+        self._ticker.hurry()
 
     def on_session_app_failed(self, message: Failed) -> None:
         """Says what went wrong; what was shown stays."""
@@ -274,7 +249,7 @@ class SessionApp(App[str]):
         """Asks the training for something; the answer comes with a poll."""
         if self._gate is not None:
             self._gate.ask(operation)
-            self._asked_early.set()
+            self._ticker.hurry()
 
     def action_breakpoint(self) -> None:
         """Asks before which hooks the training is to stop."""
@@ -286,7 +261,7 @@ class SessionApp(App[str]):
 
         def change(breakpoints: tuple[Breakpoint, ...]) -> None:
             gate.ask(breakpoints)
-            self._asked_early.set()
+            self._ticker.hurry()
 
         self.push_screen(BreakpointScreen(frame.gate.status.breakpoints, actions, selected, change))
 
@@ -330,7 +305,7 @@ class SessionApp(App[str]):
         """Shows another moment at once, or says why it is still the same one."""
         if reason:
             self.notify(plain_text(reason), markup=False)
-        self._asked_early.set()
+        self._ticker.hurry()
         self._show(self._frame)
 
     def action_goto(self) -> None:
@@ -355,7 +330,7 @@ class SessionApp(App[str]):
         self._player.go_to(text)
         if in_log:
             self._session_screen.action_follow()
-        self._asked_early.set()
+        self._ticker.hurry()
 
     def action_help(self) -> None:
         """All keys."""
@@ -383,7 +358,8 @@ class SessionApp(App[str]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The table of actions, for the command palette; and the themes."""
-        for action in actions_for("session") if self.timeline.clock is None else actions_for("transport", "session"):
+        where: Where = "gate" if self._holds else "session" if self.timeline.clock is None else "transport"
+        for action in actions_for(where, "session"):
             title = action.tooltip.partition(";")[0].rstrip(".")
             run = partial(self._session_screen.run_action, binding_action(action))
             yield SystemCommand(title, f"key {action.display}", run)

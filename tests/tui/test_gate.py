@@ -344,3 +344,15 @@ def test_wrong_parts_of_a_file_are_passed_over(tmp_path: Path) -> None:
     assert found is not None
     assert (found.stack, found.arguments, found.batch, found.learning_rates) == ((), (), (), ())
     assert (found.gradients, found.metrics, found.notes) == ((), (), ())
+
+
+async def test_the_palette_offers_what_holds_a_training(trainer: Trainer) -> None:
+    app = live_app(trainer.run.path)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(app, pilot)
+        commands = {command.title: command for command in app.get_system_commands(app.screen)}
+        await commands["Pause the training at the next hook, or let it go on"].callback()
+        await settle(app, pilot)
+        trainer.expect(Request.PAUSE)
+        await press(app, pilot, "comma")
+        assert not any("Pause the training" in command.title for command in app.get_system_commands(app.screen))
