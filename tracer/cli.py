@@ -55,6 +55,7 @@ VERBS: dict[str, Verb] = {
     "replay": Verb("look", "the same screen under a clock: play, pause, seek by time, batch or hook"),
     "plot": Verb("look", "the loss curves as one HTML page"),
     "list": Verb("ask", "the runs there are: state, duration, model, spans"),
+    "explain": Verb("ask", "the loop as it really ran, as pseudo-code"),
     "stats": Verb("ask", "where the time went: per hook, owner, instance or stage"),
     "compare": Verb("ask", "what changed between two runs: settings, hooks, calls, time"),
     "export": Verb("take away", "the hook timeline as a file for other tools"),
