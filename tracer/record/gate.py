@@ -94,6 +94,9 @@ class Gate:
         self._stop_wanted: Asked | None = None
         self._breakpoints: tuple[Breakpoint, ...] = ()
         self._delay_ns = 0
+        if page.breakpoints() or page.delay_ns():  # they hold from one function of a trainer to the next
+            self._set()
+            self._arm_if_needed()
 
     # -- where training comes by
 
@@ -111,7 +114,7 @@ class Gate:
 
     def before(self, number: int, frame: FrameType | None) -> None:
         """An action is about to be entered."""
-        if not self._armed or self._inside or not self._is_home():
+        if not self._is_concerned(number):
             return
         depth = depth_of(frame)
         while self._noted and self._noted[-1].depth > depth:
@@ -121,7 +124,7 @@ class Gate:
 
     def after(self, number: int, frame: FrameType | None, failed: bool) -> None:
         """An action was left. One that has failed holds nobody up: the exception is on its way."""
-        if not self._armed or self._inside or not self._is_home():
+        if not self._is_concerned(number):
             return
         places = [index for index, entry in enumerate(self._noted) if entry.number == number]
         if places:
@@ -141,6 +144,10 @@ class Gate:
             if request is not None:
                 self._page.answer(request, Reply.CLOSED)
         self._page.close()
+
+    def _is_concerned(self, number: int) -> bool:
+        """Whether a boundary is one to look at; the span that stands in after a fault has no name to go by."""
+        return self._armed and not self._inside and self._is_home() and number < len(self._around.table.names)
 
     def _is_home(self) -> bool:
         """Whether this is the thread that trains, and not a process or a thread that came out of it."""

@@ -22,7 +22,8 @@ _ENTRIES = 64
 _DEPTH = 3
 _LOOPS = ("training_epoch_loop.py", "evaluation_loop.py", "prediction_loop.py")
 _WITH_BATCH = ("advance", "_evaluation_step", "_predict_step")
-_OUR_CALL = ("mixin.py", "call")
+_CALLS = ("lightning.pytorch.trainer.call", "pytorch_lightning.trainer.call")
+_OUR_CALL = ("tracer.record.mixin", "call")
 
 
 def look(trainer: Any, frame: FrameType | None) -> dict[str, Any]:
@@ -88,16 +89,16 @@ def _arguments(frame: FrameType | None, trainer: Any) -> list[dict[str, str]] | 
     """
     if frame is None:
         return None
-    file, function = PurePath(frame.f_code.co_filename).name, frame.f_code.co_name
-    if file != "call.py" and (file, function) != _OUR_CALL:
-        return None
+    module, function = frame.f_globals.get("__name__"), frame.f_code.co_name
+    if module not in _CALLS and (module, function) != _OUR_CALL:
+        return None  # not by the file's name: what a program calls `args` may be an iterator, which to read uses up
     values = frame.f_locals
     called, positional = values.get("fn", values.get("function")), tuple(values.get("args", ()))
     if function == "_call_callback_hooks":
         positional = (trainer, trainer.lightning_module, *positional)
     elif function == "_call_strategy_hook":  # which passes steps on to the module, and knows no names for arguments
         called = getattr(trainer.lightning_module, str(values.get("hook_name")), called)
-    elif (file, function) == _OUR_CALL:
+    elif (module, function) == _OUR_CALL:
         positional = (values["self"], *positional)
     named = {**dict(zip(_parameters(called, len(positional)), positional, strict=False)), **values.get("kwargs", {})}
     return [{"name": name, "kind": kind_of(value)} for name, value in named.items() if name != "self"]
@@ -116,7 +117,7 @@ def _parameters(function: Any, count: int) -> list[str]:
 
 def _result(frame: FrameType | None) -> str | None:
     """What the hook that was left has returned; None if that is not known."""
-    if frame is None or PurePath(frame.f_code.co_filename).name != "call.py" or "output" not in frame.f_locals:
+    if frame is None or frame.f_globals.get("__name__") not in _CALLS or "output" not in frame.f_locals:
         return None
     return kind_of(frame.f_locals["output"])
 

@@ -70,6 +70,7 @@ class Session:
         self._place = Place(trainer, self._buffer.append)
         self._writer = EventWriter(self._buffer, self.base_ns, self._give_up)
         self._gate: Gate | None = None
+        self._page: ControlPage | None = None
         self._stopper: Stopper | None = None
         self._table = SpanTable(self, self._buffer.append)
         self._steps = OptimizerSteps(trainer, self._table.span_of)
@@ -215,7 +216,12 @@ class Session:
         if self._rank != 0:
             self._stopper = Stopper(self.trainer, lambda: open_ranks(run_dir))
             return
-        page = ControlPage(run_dir, self.trainer.world_size)
+        try:
+            page = self._page = ControlPage(run_dir, self.trainer.world_size, self._page)
+        except (OSError, ValueError) as error:  # a file system that maps no files, for instance
+            warn(f"hooktrace: this training can be watched but not held or stopped: {describe_exception(error)}.")
+            self._stopper = Stopper(self.trainer, lambda: None)
+            return
         self._stopper = Stopper(self.trainer, lambda: page.ranks)
         around = Surroundings(
             self.trainer, run_dir, self.base_ns, self._table, self._place, self._writer.flush, self._arm
@@ -271,6 +277,8 @@ class Session:
     def _fail(self, error: BaseException) -> None:
         self._error = error
         self._open_at_last()
+        if self._gate is not None and not self._forked:
+            self._gate.close()  # it is over: nobody is held up any more, least of all after Ctrl-C
         self._info["exception"] = describe_exception(error)
         self._writer.flush()
         self._save(self._ending())

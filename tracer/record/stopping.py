@@ -41,6 +41,8 @@ class Stopper:
     def at_train_batch(self) -> None:
         """Called when a training batch begins, on every rank."""
         self._begun += 1
+        if self.stopped:
+            self._trainer.should_stop = True  # a search for the learning rate takes it back (tuner/lr_finder.py:347)
         if self._trainer.world_size == 1 or self.stopped:
             return
         words = self._find_words()

@@ -130,22 +130,31 @@ class Viewer:
 class ControlPage:
     """The trainer's end: it takes requests, answers, says how it stands, and when it stops to listen."""
 
-    def __init__(self, run_dir: Path, ranks: int = 1) -> None:
+    def __init__(self, run_dir: Path, ranks: int = 1, previous: "ControlPage | None" = None) -> None:
         """Creates the page, replacing what an earlier process may have left.
 
+        Args:
+            run_dir: The run's directory.
+            ranks: How many ranks train.
+            previous: The page of the trainer function before, whose viewer, breakpoints and delay are taken over.
+
         Raises:
-            OSError: the directory cannot be written to.
+            OSError, ValueError: the directory cannot be written to, or no file in it mapped.
         """
         path = run_dir / CONTROL_FILE
         path.unlink(missing_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            os.ftruncate(handle, PAGE_BYTES)
+            os.write(handle, bytes(PAGE_BYTES))  # not a hole: on a full disk, to write to one that is mapped kills
             self._page = Page(handle)
         finally:
             os.close(handle)
         self._words = self._page.words
         self._words[Word.RANKS] = ranks
+        if previous is not None:
+            self._page.write_breakpoints(previous.breakpoints())
+            for word in (Word.VIEWER_PID, Word.VIEWER_START, Word.HEARTBEAT, Word.DELAY):
+                self._words[word] = previous._words[word]
         self._words[Word.MAGIC] = MAGIC
         self._taken = 0
         self._releases = 0
