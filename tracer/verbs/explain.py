@@ -1,4 +1,4 @@
-"""`hooktrace explain`: the loop as it really ran, as pseudo-code."""
+"""`hooktrace explain`: the loop as it really ran, as pseudo-code, and below it what deserves a look."""
 
 import argparse
 import os
@@ -12,6 +12,8 @@ from tracer.verbs.arguments import VerbParser, add_json, add_rank, add_run, sele
 if TYPE_CHECKING:
     from tracer.analyze.fold_lines import FoldedLine
 
+SCHEMA = 1
+"""Of the JSON form: it grows when fields change their meaning or go."""
 _WIDTH = 100
 _NUMBERS = 26
 _BOLD, _DIM, _OFF = "\x1b[1m", "\x1b[2m", "\x1b[0m"
@@ -26,7 +28,8 @@ def configure(parser: VerbParser) -> None:
     parser.epilog = (
         "`*` marks who brings a function of their own. mean and share are times without pauses; a loop's are those of\n"
         "the calls in one turn. Without --depth, what an owner calls on itself is left out, and a sanity check that\n"
-        "only repeats the validation is one line.\n\nexample:\n  hooktrace explain --depth 5"
+        "only repeats the validation is one line. Below stands what deserves a look, if anything does.\n"
+        "\nexample:\n  hooktrace explain --depth 5"
     )
 
 
@@ -44,6 +47,8 @@ def _levels(text: str) -> int:
 
 
 def _explain(args: argparse.Namespace) -> None:
+    from tracer.analyze.findings import findings
+    from tracer.analyze.findings_text import finding_lines, findings_json
     from tracer.analyze.fold_lines import explain_lines
     from tracer.verbs.text import print_json
     from tracer.verbs.warnings import lowest_rank, warn_about
@@ -52,13 +57,16 @@ def _explain(args: argparse.Namespace) -> None:
     trace = run.trace(lowest_rank(run) if args.rank is None else args.rank)
     warn_about(run, trace)
     lines = explain_lines(trace, run.info.trainer, args.depth)
+    found = findings(trace, run.info)
     if args.json:
-        print_json([asdict(line) for line in lines])
+        print_json({"schema": SCHEMA, "lines": [asdict(line) for line in lines], **findings_json(found)})
     elif not lines:
         print(f"{run.name} has no spans yet")
     else:
         styled = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         print("\n".join(text_lines(lines, styled)))
+        for line in finding_lines(found, _WIDTH):
+            print(f"\n{line}" if line.startswith("!") else line)
 
 
 def text_lines(lines: "Sequence[FoldedLine]", styled: bool = False) -> list[str]:
