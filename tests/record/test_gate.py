@@ -389,10 +389,11 @@ def test_training_goes_on_without_a_viewer(
 
 
 _PAUSED_PROGRAM = """
-import sys
+import signal
 from pathlib import Path
 from tests.record.models import Mixed, trainer
 from tracer import HookTracer
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell ignores for what runs in the background
 run = trainer(Path({root!r}), [HookTracer({run!r})])
 run.fit(Mixed())
 """

@@ -154,7 +154,9 @@ def test_the_loops_of_a_tuner_are_stepped_through(finder: type[Callback], tmp_pa
         stacks = [remote.stop(Request.STEP_BATCH)["stack"] for _ in range(3)]
         assert all(finder.__name__ in {entry["owner"] for entry in stack} for stack in stacks)
         remote.ask(Request.CONTINUE)
-    assert run.global_step == 3
+    alone = trainer(tmp_path / "alone", [finder()], limit_val_batches=0)
+    alone.fit(_Tunable())
+    assert run.global_step == alone.global_step  # how many batches a search leaves differs between versions
 
 
 def _until_held_in(remote: Remote, stage: str) -> None:
