@@ -41,6 +41,8 @@ soak: $(VENV)/.test  ## the slow proofs
 bench: $(VENV)/.test  ## print the figures of benchmarks/
 	@$(BIN)/python -m benchmarks.spans
 	@$(BIN)/python -m benchmarks.training
+	@$(BIN)/python -m benchmarks.watching
+	@$(BIN)/python -m benchmarks.viewer
 	@$(BIN)/python -m benchmarks.reading
 	@$(BIN)/python -m benchmarks.opening
 	@$(BIN)/python -m benchmarks.log

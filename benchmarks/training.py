@@ -2,21 +2,17 @@
 
 Two programs: an empty loop (Lightning's BoringModel: nothing but hooks, the worst case) and the ConvNet of the demo on
 digits. Every round runs every way once, in an order that turns, so that a machine that slows down slows all of them.
-"viewer" is hooktrace with the live screen in a terminal of its own on the same processor cores.
+What the live screen costs a training is measured by `benchmarks.watching`.
 """
 
 import logging
 import os
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer, seed_everything
@@ -26,7 +22,6 @@ from torch.utils.data import DataLoader
 from benchmarks.report import machine, spread
 from demo_model.model import ConvNet
 from tracer import HookTracer
-from tracer.run.layout import OUTPUT_FILE
 
 ROUNDS = 7
 EMPTY_BATCHES = 1000
@@ -40,42 +35,15 @@ class Empty(BoringModel):
         return DataLoader(RandomDataset(32, EMPTY_BATCHES))
 
 
-# A terminal without a window: what the screen draws is read, so that it never waits, and thrown away.
-_TERMINAL = "import pty, sys; sys.exit(pty.spawn([sys.executable, '-m', 'tracer', *sys.argv[1:]]))"
-_SIZE = {"COLUMNS": "120", "LINES": "40", "TERM": "xterm-256color", "COLORTERM": "truecolor", "HOOKTRACE_DISABLED": "0"}
-_UNTIL_IT_IS_DRAWN_S = 4.0
-
-
-@contextmanager
-def _watched(way: str, directory: Path) -> Iterator[None]:
-    """With the live screen, which is there before the training begins."""
-    if way != "viewer":
-        yield
-        return
-    run = directory / "run"
-    run.mkdir()
-    (run / OUTPUT_FILE).touch()
-    command = [sys.executable, "-c", _TERMINAL, "watch", str(run)]
-    null = subprocess.DEVNULL
-    environment = {**os.environ, **_SIZE, "XDG_STATE_HOME": str(directory)}
-    viewer = subprocess.Popen(command, stdin=null, stdout=null, stderr=null, env=environment, start_new_session=True)
-    sleep(_UNTIL_IT_IS_DRAWN_S)
-    try:
-        yield
-    finally:
-        os.killpg(viewer.pid, signal.SIGKILL)
-        viewer.wait()
-
-
 def _options(way: str, directory: str) -> dict[str, Any]:
-    if way in ("hooktrace", "viewer"):
+    if way == "hooktrace":
         return {"callbacks": [HookTracer(Path(directory) / "run")]}
     return {"profiler": way} if way in ("simple", "advanced") else {}
 
 
 def _seconds(make: Callable[[], LightningModule], batches: int, way: str) -> float:
     # The ConvNet brings a tracer of its own (the mixin), which must be silent where another way is measured.
-    os.environ["HOOKTRACE_DISABLED"] = "0" if way in ("hooktrace", "viewer") else "1"
+    os.environ["HOOKTRACE_DISABLED"] = "0" if way == "hooktrace" else "1"
     with tempfile.TemporaryDirectory() as directory:
         seed_everything(1, verbose=False)
         trainer = Trainer(
@@ -90,10 +58,9 @@ def _seconds(make: Callable[[], LightningModule], batches: int, way: str) -> flo
             **_options(way, directory),
         )
         model = make()
-        with _watched(way, Path(directory)):
-            start = perf_counter()
-            trainer.fit(model)
-            return perf_counter() - start
+        start = perf_counter()
+        trainer.fit(model)
+        return perf_counter() - start
 
 
 def _measure(title: str, make: Callable[[], LightningModule], batches: int, ways: list[str]) -> None:
@@ -110,18 +77,12 @@ def _measure(title: str, make: Callable[[], LightningModule], batches: int, ways
 
 
 def main() -> None:
-    """Prints both tables; with the argument `convnet` the second alone."""
+    """Prints both tables."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     ways = ["none", "hooktrace", "simple", "advanced"]
-    if sys.argv[1:] != ["convnet"]:
-        _measure("empty loop", Empty, EMPTY_BATCHES, ways)
-    _measure(
-        "ConvNet",
-        lambda: ConvNet(data="synthetic", train_size=32 * CONVNET_BATCHES),
-        CONVNET_BATCHES,
-        [*ways[:2], "viewer", "simple"],
-    )
+    _measure("empty loop", Empty, EMPTY_BATCHES, ways)
+    _measure("ConvNet", lambda: ConvNet(data="synthetic", train_size=32 * CONVNET_BATCHES), CONVNET_BATCHES, ways[:3])
 
 
 if __name__ == "__main__":
