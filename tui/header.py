@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from rich.cells import cell_len
 
+from tracer.run.layout import PAUSE_HOOK, PAUSE_OWNER
 from tracer.run.text import plain_text
 from tui.actions import Action
 from tui.feed import STARTING
@@ -39,6 +40,7 @@ _MARKS: Final = {
 _ROOMY: Final = 110
 _STAMP: Final = re.compile(r"^\d{8}-\d{6}-(?=.)")
 """When a run began, before its name: `hooktrace train` makes directories like that."""
+_PAUSE: Final = f"{PAUSE_OWNER}.{PAUSE_HOOK}"
 _LONG_QUIET_NS: Final = 5_000_000_000
 
 
@@ -128,7 +130,7 @@ def notice_line(frame: Frame, width: int) -> Line | None:
 def _notice(frame: Frame) -> Cell:
     if frame.error:
         return f"cannot read the run, trying again: {frame.error}", "warn"
-    where = f" in {frame.open_hook}" if frame.open_hook else ""
+    where = " while it was paused" if frame.open_hook == _PAUSE else f" in {frame.open_hook}" if frame.open_hook else ""
     reason = (frame.info.exception if frame.info else None) or ""
     match frame.state:
         case "died":

@@ -15,7 +15,9 @@ from tracer.run.breakpoints import parse_breakpoint
 from tracer.run.control import REFUSALS, RELEASES, Asked, ControlPage, Release, Reply, Request
 from tracer.run.layout import INSPECT_FILE, write_json
 from tui.app import SessionApp
+from tui.frame import Frame
 from tui.gate import DELAYS_NS
+from tui.header import notice_line
 from tui.screens.breakpoints import BreakpointScreen
 from tui.sight import read_sight
 
@@ -356,3 +358,21 @@ async def test_the_palette_offers_what_holds_a_training(trainer: Trainer) -> Non
         trainer.expect(Request.PAUSE)
         await press(app, pilot, "comma")
         assert not any("Pause the training" in command.title for command in app.get_system_commands(app.screen))
+
+
+async def test_a_training_that_died_while_it_was_paused_is_not_paused_any_more(trainer: Trainer) -> None:
+    app = live_app(trainer.run.path)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(app, pilot)
+        await pause(app, pilot, trainer)
+        assert visible(app, "paused")
+        trainer.run.finish("failed")
+        await settle(app, pilot)
+        assert mark(app) == "✗ failed"
+        assert visible(app, "hooks") and not visible(app, "paused")
+
+
+def test_where_a_training_died_is_said_of_a_pause_too() -> None:
+    for hook, words in (("hooktrace.paused", "died while it was paused: "), ("Net.forward", "died in Net.forward: ")):
+        said = notice_line(Frame(state="died", open_hook=hook), 100)
+        assert said is not None and said[0][0].strip().startswith(words)

@@ -232,7 +232,7 @@ class SessionScreen(Screen[None]):
 
     def _choose_bottom(self) -> None:
         """Shows the output while there is nothing else yet, unless the user chose; and a paused training."""
-        layout = self._layout.pause(self._frame.gate.paused)
+        layout = self._layout.pause(self._frame.gate.paused and not self._frame.ended)
         if not self._bottom_chosen and layout.usual is None:
             early = not self._frame.stats and bool(self._frame.output)
             layout = replace(layout, bottom="output" if early else "hooks")
