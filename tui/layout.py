@@ -125,11 +125,8 @@ class Layout:
             return self
         if paused:
             return replace(self, usual=self.bottom, bottom="paused")
-        pane = "hooks" if self.pane == "paused" else self.pane
         bottom = (self.usual or "hooks") if self.bottom == "paused" else self.bottom
-        return replace(
-            self, usual=None, bottom=bottom, pane=bottom if pane == "hooks" and self.pane == "paused" else pane
-        )
+        return replace(self, usual=None, bottom=bottom, pane=bottom if self.pane == "paused" else self.pane)
 
     def step(self, by: int) -> "Layout":
         """The layout in which a neighbour of the current pane has the keys."""
