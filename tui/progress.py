@@ -142,14 +142,6 @@ class ProgressMeter:
         return bars
 
 
-def progress_of(trace: Trace | None, info: RunInfo | None, now_ns: int) -> Progress:
-    """How far the run is whose spans so far are `trace`; as `ProgressMeter`, for one look at a whole trace."""
-    meter = ProgressMeter()
-    if trace is not None:
-        meter.advance(trace)
-    return meter.progress(info, now_ns)
-
-
 def _loop_bar(loop: Loop, stage: int, batch_ns: float | None) -> Bar:
     name = stage_name(stage) or ""
     total = loop.planned if loop.planned >= 0 else None

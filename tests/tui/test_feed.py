@@ -8,6 +8,7 @@ import pytest
 
 from tests.builders import MS, LiveRun, make_run
 from tests.tui.driving import WALL, Hands
+from tests.tui.measuring import progress_of
 from tracer.errors import HooktraceError
 from tracer.run.reader import open_run
 from tracer.run.trace import Trace
@@ -15,7 +16,7 @@ from tui.clock import Clock
 from tui.feed import STARTING, Moment
 from tui.frame import Frame, Session
 from tui.live import LiveFeed
-from tui.progress import Bar, Progress, progress_of
+from tui.progress import Bar, Progress
 from tui.replay import ReplayFeed
 from tui.seek import parse_target
 

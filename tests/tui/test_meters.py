@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tests.analyze.streams import script_actions
 from tests.builders import records, script
+from tests.tui.measuring import progress_of
 from tui import meters
 from tui.meters import Meters
-from tui.progress import progress_of
 from tui.recording import Recording
 
 

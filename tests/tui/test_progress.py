@@ -18,6 +18,7 @@ from tests.analyze.streams import ACTIONS, STARTED_AT, script_actions, streams
 from tests.builders import MS, Script, enter, leave, mark, records, run_json, script
 from tests.record.models import Plain, TwoLoaders, trainer
 from tests.record.test_context import Unsized
+from tests.tui.measuring import progress_of
 from tracer import HookTracer
 from tracer.run.build import TraceBuilder
 from tracer.run.events import Action, ActionTail, EventTail, Int64Array
@@ -26,7 +27,7 @@ from tracer.run.layout import MAX_ACTIONS, PAUSE_HOOK, PAUSE_OWNER, RUN_FILE, TI
 from tracer.run.reader import open_run
 from tracer.run.trace import Trace
 from tui.bars import progress_lines
-from tui.progress import Bar, Progress, ProgressMeter, progress_of
+from tui.progress import Bar, Progress, ProgressMeter
 
 S = 10**9
 
