@@ -101,11 +101,8 @@ class SessionApp(App[str]):
         """
         super().__init__()
         self._settings = settings or Settings()
-        for theme in THEMES:
-            self.register_theme(theme)
         remembered = self._settings.remembered
-        self.theme = remembered.theme if remembered.theme in self.available_themes else DARK.name
-        self.set_keymap(dict(self._settings.keys))
+        self._take_settings()
         self.mode = mode
         self._run_dir = run_dir
         self._child = child
@@ -132,6 +129,14 @@ class SessionApp(App[str]):
             lambda error: self.post_message(self.Failed(_reason(error).replace(f"{run_dir}/", ""))),
         )
         self._asked: str | None = None
+
+    def _take_settings(self) -> None:
+        """The theme that was left last, and the user's keys."""
+        for theme in THEMES:
+            self.register_theme(theme)
+        wanted = self._settings.remembered.theme
+        self.theme = wanted if wanted in self.available_themes else DARK.name
+        self.set_keymap(dict(self._settings.keys))
 
     def _open_replay(self, speed: float, start: str | None, clock: Callable[[], float]) -> ReplayFeed:
         feed = ReplayFeed(self._run_dir, lambda end_ns: Clock(end_ns, clock, speed))

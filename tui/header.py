@@ -130,7 +130,7 @@ def notice_line(frame: Frame, width: int) -> Line | None:
 def _notice(frame: Frame) -> Cell:
     if frame.error:
         return f"cannot read the run, trying again: {frame.error}", "warn"
-    where = " while it was paused" if frame.open_hook == _PAUSE else f" in {frame.open_hook}" if frame.open_hook else ""
+    where = _where(frame.open_hook)
     reason = (frame.info.exception if frame.info else None) or ""
     match frame.state:
         case "died":
@@ -142,6 +142,13 @@ def _notice(frame: Frame) -> Cell:
         case "running" if frame.gate.paused or (frame.open_hook and frame.quiet_ns > _LONG_QUIET_NS):
             return _waiting(frame), "warn"
     return (f"incomplete: {frame.gap}", "warn") if frame.gap else ("", "")
+
+
+def _where(open_hook: str | None) -> str:
+    """In which hook it happened, in words that follow a verb."""
+    if open_hook == _PAUSE:
+        return " while it was paused"
+    return f" in {open_hook}" if open_hook else ""
 
 
 def _waiting(frame: Frame) -> str:
