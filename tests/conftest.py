@@ -8,8 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 MNIST_DIR = Path(__file__).parents[2] / "shared" / "mnist"
+
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+# How fast an example is made or checked says nothing about the law: the first text alone takes a second to prepare.
 
 
 def pytest_configure() -> None:
