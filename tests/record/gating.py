@@ -21,18 +21,22 @@ _DEADLINE_S = 30.0
 
 
 class Meeting(Callback):
-    """Holds training up in its first hook until something was asked for, so that no test depends on who is faster."""
+    """Holds training up in its first hook until something was asked for, so that no test depends on who is faster.
 
-    def __init__(self, run_dir: Path) -> None:
+    With `every` each function of the trainer waits for a request of its own.
+    """
+
+    def __init__(self, run_dir: Path, every: bool = False) -> None:
         self._path = run_dir / CONTROL_FILE
+        self._every = every
         self._met = False
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        if self._met:
+        if self._met and not self._every:
             return
         self._met = True
         page = open_page(self._path)
-        assert page is not None
+        assert page is not None and not page.words[Word.CLOSED]
         deadline = time.monotonic() + _DEADLINE_S
         while not page.words[Word.ASKED] and time.monotonic() < deadline:
             time.sleep(0.0005)

@@ -260,7 +260,8 @@ def test_requests_are_answered_in_order_and_the_last_counts(tmp_path: Path) -> N
 
 
 def test_every_trainer_function_listens_anew(tmp_path: Path) -> None:
-    run, model = trainer(tmp_path, _tracer(tmp_path)), Mixed()
+    callbacks = [Meeting(tmp_path / "run", every=True), HookTracer(tmp_path / "run")]
+    run, model = trainer(tmp_path, callbacks), Mixed()
 
     def functions() -> None:
         run.fit(model)
@@ -272,8 +273,9 @@ def test_every_trainer_function_listens_anew(tmp_path: Path) -> None:
         assert remote.stop(Request.STEP_BATCH)["where"]["stage"] == "sanity_check"
         for stage in ("validate", "predict"):
             remote.ask(Request.CONTINUE)
-            remote.until(lambda: not remote.status.listening)
-            assert remote.stop(Request.PAUSE)["where"]["stage"] == stage
+            remote.until(lambda: remote.status.stops == 0)  # no longer the page of the function before
+            assert remote.stop(Request.PAUSE)["why"] == "asked"
+            assert remote.stop(Request.STEP_BATCH)["where"]["stage"] == stage
     assert [call.state for call in open_run(tmp_path / "run").info.calls] == ["finished"] * 3
 
 
