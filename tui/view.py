@@ -203,7 +203,7 @@ def hook_cells(action: Action, width: int, role: str = "") -> Line:
     """A hook in exactly `width` cells: the letter of its owner kind, its name, the mark of those that are overridden,
     then the owner as room allows. What is Lightning's own default is quiet, unless a role is given."""
     letter = owner_look(action.owner_kind).letter
-    owner = f"{action.owner}#{action.instance}" if action.instance else action.owner
+    owner = action.owner_label
     mark = OVERRIDDEN if action.overridden and width > 2 else ""
     hook = fit_name(action.hook, min(len(action.hook), width - 2 - len(mark)))
     rest = width - 2 - len(hook) - len(mark)

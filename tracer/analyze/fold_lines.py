@@ -1,6 +1,6 @@
 """The folded loop as lines of pseudo-code: what a terminal, a page or a widget shows, without how it looks there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from tracer.analyze.fold import Part, fold
 from tracer.analyze.fold_conditions import Condition, Counter, condition
 from tracer.analyze.fold_paths import CALLS
+from tracer.analyze.fold_select import selected
 from tracer.analyze.fold_shapes import GROUP
 from tracer.analyze.fold_tokens import Tokens, tokens
 from tracer.analyze.pauses import Pauses
@@ -58,22 +59,35 @@ class FoldedLine:
     share: float | None = None
 
 
-def explain_lines(trace: Trace, trainer: Mapping[str, Any], depth: int | None = None) -> tuple[FoldedLine, ...]:
-    """The loop that a run really ran.
+def explain_lines(
+    trace: Trace,
+    trainer: Mapping[str, Any],
+    depth: int | None = None,
+    *,
+    stage: str | None = None,
+    owners: Collection[str] = (),
+    overridden_only: bool = False,
+) -> tuple[FoldedLine, ...]:
+    """The loop that a run really ran, or what somebody wants to see of it with all that is around.
 
     Args:
         trace: The run.
         trainer: Its trainer's arguments with their values, as run.json has them.
         depth: How many levels to show. None shows all of them but for two kinds of detail: what an owner calls on
             itself alone, and a sanity check that runs nothing which validation does not run too.
+        stage: Only calls in this stage, one of `layout.STAGES`.
+        owners: Only calls on these, as `fold_select.unknown_owners` knows them.
+        overridden_only: Only calls that run a function of the owner's own.
     """
     structure = tokens(trace)
     pauses = Pauses()
     pauses.advance(trace)
     whole = fold(structure)
-    brief = depth is None
-    known = [[inner.code for inner in part.walk()] for part in whole.walk() if brief and part.loop == "validation"]
-    writer = _Writer(trace, structure, trainer, pauses, min(depth or DEEPEST, DEEPEST), brief, known)
+    brief, both = depth is None, stage is None
+    known = [[one.code for one in part.walk()] for part in whole.walk() if brief and both and part.loop == "validation"]
+    all_shown = both and not owners and not overridden_only
+    shown = None if all_shown else selected(whole, structure, trace, stage, owners, overridden_only)
+    writer = _Writer(trace, structure, trainer, pauses, min(depth or DEEPEST, DEEPEST), brief, known, shown)
     return tuple(writer.body(whole, 0, ()))
 
 
@@ -87,9 +101,10 @@ class _Writer:
         depth: int,
         brief: bool,
         validations: list[list[int]],
+        selected: frozenset[Part] | None,
     ) -> None:
         self._trace, self._tokens, self._trainer, self._pauses = trace, structure, trainer, pauses
-        self._depth, self._brief, self._validations = depth, brief, validations
+        self._depth, self._brief, self._validations, self._selected = depth, brief, validations, selected
         whole = self._pauses.work_ns(np.zeros(1, np.int64), np.array([trace.now_ns]))
         begin_ns = int(trace.start_ns[0]) if len(trace) else 0
         self._whole_ns = max(1, int(whole[0]) - begin_ns)
@@ -101,9 +116,12 @@ class _Writer:
             return
         index, shown = 0, None
         while index < len(part.body):
-            group = self._together(part.body, index)
+            together = self._together(part.body, index)
+            index += len(together)
+            group = [one for one in together if self._selected is None or one in self._selected]
+            if not group:
+                continue
             first = group[0]
-            index += len(group)
             key = None if first.present is None else first.present.tobytes()
             if key is not None and key != shown:
                 yield self._condition(part, first, depth, loops)
@@ -162,15 +180,12 @@ class _Writer:
         total_ns, ended = int(took_ns.sum()), len(took_ns) / len(group)
         is_open = any(int(self._tokens.row[part.starts[-1]]) in self._open for part in group)
         times = f"{_times(group[0])} in a row" if group[0].times is not None else None
-        owners = [
-            f"{action.label.removesuffix(action.hook).rstrip('.')}{'*' if action.overridden else ''}"
-            for action in actions
-        ]
+        owners = [f"{action.owner_label}{'*' if action.overridden else ''}" for action in actions if action.owner]
         return FoldedLine(
             depth,
             "call",
             actions[0].hook,
-            tuple(filter(None, owners)),
+            tuple(owners),
             actions[0].owner_kind,
             "unfinished: the recording ends in here" if is_open else times,
             group[0].turns,

@@ -125,9 +125,7 @@ def _stat(group: _Group, sums: tuple[int, int, int], all_self: int, durations: I
 
 def owner_name(action: Action) -> str:
     """The owner as people tell it apart: its class, with a number for the second and later ones of that class."""
-    if not action.owner:
-        return NO_OWNER
-    return action.owner if action.instance == 0 else f"{action.owner}#{action.instance}"
+    return action.owner_label if action.owner else NO_OWNER
 
 
 def _by_action(trace: Trace) -> tuple[Int64Array, list[_Group]]:

@@ -60,10 +60,14 @@ class Action:
     defined_by: str | None = None
 
     @property
+    def owner_label(self) -> str:
+        """The owner's class, with the instance where it is not the first: `EarlyStopping#1`; may be empty."""
+        return f"{self.owner}#{self.instance}" if self.instance else self.owner
+
+    @property
     def label(self) -> str:
-        """`Owner.hook`, with the instance where it is not the first: `EarlyStopping#1.on_train_epoch_end`."""
-        owner = f"{self.owner}#{self.instance}" if self.instance else self.owner
-        return f"{owner}.{self.hook}" if owner else self.hook
+        """`Owner.hook`: `EarlyStopping#1.on_train_epoch_end`; the hook alone if it is on nobody."""
+        return f"{self.owner_label}.{self.hook}" if self.owner_label else self.hook
 
 
 def unknown_action(number: int) -> Action:
