@@ -154,3 +154,12 @@ def test_metrics_are_read_from_a_metrics_file_only(tmp_path: Path) -> None:
     run = open_run(path)
     assert run.metrics_path is None
     assert len(run.metrics()) == 0
+
+
+def test_the_given_name_finds_the_newest_run_of_that_name(tmp_path: Path) -> None:
+    for second, name in enumerate(["20260102-030405-base", "20260102-030405.2-base", "20260102-030406-base-2"]):
+        make_run(tmp_path / name, started_at=f"2026-01-02T03:04:0{second}+00:00")
+    assert find_run("base", tmp_path) == tmp_path / "20260102-030405.2-base"
+    assert find_run("base-2", tmp_path) == tmp_path / "20260102-030406-base-2"
+    with pytest.raises(NotFoundError, match="no such run: bas "):
+        find_run("bas", tmp_path)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _PORTION = 1 << 17
 """Records taken in at a time: as many as the processor's caches hold."""
 _EVENTS_NAME = re.compile(r"events-(\d{1,9})\.(\d{3,})")
+_STARTED = re.compile(r"\d{8}-\d{6}(\.\d+)?-")
+"""What stands before the given name in the name of a run's directory."""
 
 
 class Run:
@@ -149,6 +151,8 @@ def list_runs(runs_dir: Path) -> list[Run]:
 def find_run(text: str | None, runs_dir: Path) -> Path:
     """The run that a user means: a directory, a name below `runs_dir`, or the newest there if nothing is said.
 
+    The name that was given with `--name` will do: the newest run of that name is meant.
+
     Raises:
         NotFoundError: there is no such run.
         NotARunError: there is such a path, but nothing was recorded there.
@@ -165,4 +169,11 @@ def find_run(text: str | None, runs_dir: Path) -> Path:
         if path.exists():
             hint = f"did you mean {path.parent}?" if (path.parent / RUN_FILE).exists() else "give a directory"
             raise NotARunError(f"not a run: {path} is a file ({hint})")
+    named = (run.path for run in list_runs(runs_dir) if _given_name(run.path) == text)
+    if (newest := next(named, None)) is not None:
+        return newest
     raise NotFoundError(f"no such run: {text} (neither a directory nor a name in {runs_dir}/; see `hooktrace list`)")
+
+
+def _given_name(path: Path) -> str:
+    return path.name.removeprefix(started[0]) if (started := _STARTED.match(path.name)) else path.name

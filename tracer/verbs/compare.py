@@ -21,7 +21,7 @@ def configure(parser: VerbParser) -> None:
     parser.add_argument("--all", action="store_true", help="also what is the same, and all differences in time")
     add_rank(parser, "the lowest")
     add_json(parser)
-    parser.epilog = "example:\n  hooktrace compare 20260102-030405-baseline 20260102-031455-accumulate4"
+    parser.epilog = "example:\n  hooktrace compare baseline accumulate4"
 
 
 def run(parser: VerbParser, arguments: Sequence[str]) -> int:
