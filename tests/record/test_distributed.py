@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tracer import Run, open_run
+from tracer.run.layout import clock_name
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,6 +45,14 @@ def assert_both_recorded(run: Run, with_mixin: bool = False) -> None:
         assert (labels.count("Mixed.forward") > 3) == with_mixin
         assert labels[-1] in ("Plain.teardown", "Mixed.teardown")
     assert {*run.to_pandas(rank=1)["rank"]} == {1}
+    one, other = (run.rank_info(rank) for rank in run.ranks)
+    assert (one.state, other.state, other.present_state) == ("finished",) * 3
+    assert (one.local_rank, other.local_rank, one.node_rank, other.node_rank) == (0, 1, 0, 0)
+    assert one.host == other.host == run.info.host
+    assert one.pid == run.info.pid != other.pid
+    assert one.clock == other.clock == clock_name()
+    assert one.base_ns is not None and other.base_ns is not None
+    assert other.ended_at is not None and other.ended_at > other.started_at
 
 
 def test_each_process_of_a_program_that_is_started_again_is_recorded(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from tracer import __version__
 from tracer.record.defined import definition
 from tracer.record.owners import describe_owners
 from tracer.record.roster import describe_callbacks
-from tracer.run.layout import METRICS_FILE, SCHEMA, process_start_ticks
+from tracer.run.layout import METRICS_FILE, SCHEMA, clock_name, process_start_ticks
 
 _NAME = re.compile(r"\[(?P<kind>[A-Za-z_]\w*)\](?P<owner>.*?)\.?(?P<hook>[^.]*)", re.DOTALL)
 _KINDS = {
@@ -193,6 +193,20 @@ def describe_run(trainer: Any) -> dict[str, Any]:
 def describe_roles(trainer: Any) -> dict[str, Any]:
     """The part of run.json about who takes part, which `setup` and `configure_callbacks` can still change."""
     return describe_callbacks(trainer) | describe_owners(trainer)
+
+
+def describe_rank(trainer: Any) -> dict[str, Any]:
+    """Where a rank of a distributed training runs, and by which clock it measures."""
+    return {
+        "schema": SCHEMA,
+        "rank": trainer.global_rank,
+        "local_rank": trainer.local_rank,
+        "node_rank": trainer.node_rank,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "process_start": process_start_ticks(os.getpid()),
+        "clock": clock_name(),
+    }
 
 
 def find_metrics(trainer: Any) -> str | None:

@@ -22,6 +22,7 @@ from tracer.record.describe import (
     Owner,
     action_entry,
     describe_exception,
+    describe_rank,
     describe_roles,
     describe_run,
     find_metrics,
@@ -36,10 +37,12 @@ from tracer.record.spans import Seam, SpanTable
 from tracer.record.stopping import Stopper
 from tracer.record.writer import EventWriter
 from tracer.run.control import ControlPage
-from tracer.run.layout import RUN_FILE, actions_file, write_json
+from tracer.run.layout import RUN_FILE, actions_file, rank_file, write_json
 from tracer.run.page import open_ranks
 
 _INTERRUPTS = ("KeyboardInterrupt", "SIGTERMException")
+_OF_EACH_RANK = ("base_ns", "started_at", "ended_at", "state", "exception", "calls", "dropped")
+"""What every rank says of itself; all else is the same on all of them, and run.json says it."""
 
 
 def seam_of(trainer: Any) -> Seam | None:
@@ -320,9 +323,14 @@ class Session:
         return self.pid != os.getpid()
 
     def _save(self, state: str) -> None:
-        if self._run_dir is not None and self._rank == 0 and not self._forked:
-            self._info |= {"state": state, "calls": self._calls, "dropped": self._failure}
+        if self._run_dir is None or self._forked:
+            return
+        self._info |= {"state": state, "calls": self._calls, "dropped": self._failure}
+        if self._rank == 0:
             write_json(self._run_dir / RUN_FILE, self._info)
+        if self.trainer.world_size > 1:
+            known = {name: self._info[name] for name in _OF_EACH_RANK if name in self._info}
+            write_json(self._run_dir / rank_file(self._rank), describe_rank(self.trainer) | known)
 
     def _append_actions(self, lines: list[str]) -> None:
         assert self._run_dir is not None

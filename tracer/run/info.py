@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tracer.errors import NotARunError, NotFoundError, SchemaError
+from tracer.run.fields import as_count, as_list, as_mapping, as_names, as_number, as_text, as_time
 from tracer.run.layout import RUN_FILE, SCHEMA, STATES
 
 ORIGINS = ("trainer", "default", "model", "entry point", "tracer")
@@ -128,94 +129,61 @@ def _parse(content: object, path: Path) -> RunInfo:
             f"{path} has schema {schema}, this hooktrace reads schema {SCHEMA}: "
             f"{'upgrade hooktrace' if schema > SCHEMA else 'record the run again'}"
         )
-    model = _mapping(content.get("model"))
+    model = as_mapping(content.get("model"))
     return RunInfo(
-        versions={key: str(value) for key, value in _mapping(content.get("versions")).items()},
-        host=_text(content.get("host")) or "",
-        pid=_number(content.get("pid")) or 0,
-        process_start=_number(content.get("process_start")),
-        argv=tuple(str(part) for part in _list(content.get("argv"))),
-        started_at=_time(content.get("started_at")) or datetime.fromtimestamp(0, UTC),
-        ended_at=_time(content.get("ended_at")),
-        world_size=_number(content.get("world_size")) or 1,
-        trainer=_mapping(content.get("trainer")),
-        model=_text(model.get("class")) or "",
-        hparams=_mapping(model.get("hparams")),
-        parameters=_number(model.get("parameters")),
-        callbacks=tuple(_callback(_mapping(entry)) for entry in _list(content.get("callbacks"))),
-        callbacks_given=_names(content.get("callbacks_given")),
-        hooks={kind: _names(names) or () for kind, names in _mapping(content.get("hooks")).items()},
-        owners=tuple(_owner(_mapping(entry)) for entry in _list(content.get("owners"))),
-        calls=tuple(_call(_mapping(entry)) for entry in _list(content.get("calls"))),
+        versions={key: str(value) for key, value in as_mapping(content.get("versions")).items()},
+        host=as_text(content.get("host")) or "",
+        pid=as_number(content.get("pid")) or 0,
+        process_start=as_number(content.get("process_start")),
+        argv=tuple(str(part) for part in as_list(content.get("argv"))),
+        started_at=as_time(content.get("started_at")) or datetime.fromtimestamp(0, UTC),
+        ended_at=as_time(content.get("ended_at")),
+        world_size=as_number(content.get("world_size")) or 1,
+        trainer=as_mapping(content.get("trainer")),
+        model=as_text(model.get("class")) or "",
+        hparams=as_mapping(model.get("hparams")),
+        parameters=as_number(model.get("parameters")),
+        callbacks=tuple(_callback(as_mapping(entry)) for entry in as_list(content.get("callbacks"))),
+        callbacks_given=as_names(content.get("callbacks_given")),
+        hooks={kind: as_names(names) or () for kind, names in as_mapping(content.get("hooks")).items()},
+        owners=tuple(_owner(as_mapping(entry)) for entry in as_list(content.get("owners"))),
+        calls=tuple(_call(as_mapping(entry)) for entry in as_list(content.get("calls"))),
         state=state if (state := content.get("state")) in STATES else "running",
-        exception=_text(content.get("exception")),
-        metrics=_text(content.get("metrics")),
-        dropped=_text(content.get("dropped")),
+        exception=as_text(content.get("exception")),
+        metrics=as_text(content.get("metrics")),
+        dropped=as_text(content.get("dropped")),
     )
 
 
 def _callback(entry: Mapping[str, Any]) -> CallbackInfo:
     return CallbackInfo(
-        name=_text(entry.get("class")) or "",
-        state_key=_text(entry.get("state_key")) or "",
+        name=as_text(entry.get("class")) or "",
+        state_key=as_text(entry.get("state_key")) or "",
         origin=origin if (origin := entry.get("origin")) in ORIGINS else None,
-        instance=_count(entry.get("instance")) or 0,
-        given=_count(entry.get("given")),
-        reason=_text(entry.get("reason")),
+        instance=as_count(entry.get("instance")) or 0,
+        given=as_count(entry.get("given")),
+        reason=as_text(entry.get("reason")),
     )
 
 
 def _owner(entry: Mapping[str, Any]) -> OwnerInfo:
     return OwnerInfo(
-        kind=_text(entry.get("kind")) or "",
-        name=_text(entry.get("class")) or "",
-        instance=_count(entry.get("instance")) or 0,
-        overrides={hook: _override(_mapping(found)) for hook, found in _mapping(entry.get("overrides")).items()},
-        others={name: _text(place) for name, place in _mapping(entry.get("others")).items()},
+        kind=as_text(entry.get("kind")) or "",
+        name=as_text(entry.get("class")) or "",
+        instance=as_count(entry.get("instance")) or 0,
+        overrides={hook: _override(as_mapping(found)) for hook, found in as_mapping(entry.get("overrides")).items()},
+        others={name: as_text(place) for name, place in as_mapping(entry.get("others")).items()},
     )
 
 
 def _override(entry: Mapping[str, Any]) -> Override:
-    return Override(_text(entry.get("at")), entry.get("library") is True, _names(entry.get("removed")) or ())
+    return Override(as_text(entry.get("at")), entry.get("library") is True, as_names(entry.get("removed")) or ())
 
 
 def _call(entry: Mapping[str, Any]) -> CallInfo:
     return CallInfo(
-        function=_text(entry.get("function")) or "",
-        started_ns=_number(entry.get("started_ns")) or 0,
-        ended_ns=_number(entry.get("ended_ns")),
-        state=_text(entry.get("state")) or "",
+        function=as_text(entry.get("function")) or "",
+        started_ns=as_number(entry.get("started_ns")) or 0,
+        ended_ns=as_number(entry.get("ended_ns")),
+        state=as_text(entry.get("state")) or "",
     )
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _names(value: object) -> tuple[str, ...] | None:
-    return tuple(value) if isinstance(value, list) and all(isinstance(name, str) for name in value) else None
-
-
-def _count(value: object) -> int | None:
-    number = _number(value)
-    return number if number is not None and number >= 0 else None
-
-
-def _number(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _time(value: object) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

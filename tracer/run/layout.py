@@ -78,6 +78,11 @@ def actions_file(rank: int) -> str:
     return f"actions-{rank}.jsonl"
 
 
+def rank_file(rank: int) -> str:
+    """Name of the file that says where and how rank `rank` of several ran."""
+    return f"rank-{rank}.json"
+
+
 def write_json(path: Path, value: dict[str, Any], durable: bool = True) -> None:
     """Replaces `path` by `value` as JSON, atomically: a reader sees the old file or the new one, never a part.
 
@@ -129,3 +134,16 @@ def process_start_ticks(pid: int) -> int | None:
     if fields[0] == "Z":
         return -1  # ended, and only its parent has not noticed: no start matches
     return int(fields[19])
+
+
+def clock_name() -> str | None:
+    """Names the clock of `time.perf_counter_ns`: processes that name the same one measure from the same moment on.
+
+    On Linux that clock counts from the start of the machine (`CLOCK_MONOTONIC`), in each time namespace. None where the
+    system does not tell (no /proc).
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/time').readlink()}"
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -13,6 +13,7 @@ from tracer.run.events import ActionTail, EventTail, stream_records
 from tracer.run.info import RunInfo, read_info
 from tracer.run.layout import METRICS_FILE, RECORD_BYTES, RUN_FILE, is_alive
 from tracer.run.metrics import Metrics, MetricsReader
+from tracer.run.ranks import RankInfo, read_rank
 from tracer.run.trace import Trace
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ class Run:
     def ranks(self) -> tuple[int, ...]:
         """Global ranks of which there is an event stream."""
         return tuple(sorted({int(match[1]) for match in self._event_files()}))
+
+    def rank_info(self, rank: int) -> RankInfo:
+        """What a rank says of itself: where it ran, how it ended."""
+        return read_rank(self.path, rank, self.info)
 
     def _event_files(self) -> list[re.Match[str]]:
         matches = (_EVENTS_NAME.fullmatch(path.name) for path in self.path.iterdir())

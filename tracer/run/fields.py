@@ -1,0 +1,44 @@
+"""Fields of JSON files that may come from anyone: a value of the wrong type reads as absent."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+
+def as_mapping(value: object) -> dict[str, Any]:
+    """The object that it is; an empty one if it is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[Any]:
+    """The list that it is; an empty one if it is none."""
+    return value if isinstance(value, list) else []
+
+
+def as_text(value: object) -> str | None:
+    """The text that it is, if it is one."""
+    return value if isinstance(value, str) else None
+
+
+def as_names(value: object) -> tuple[str, ...] | None:
+    """The texts that it lists, if it is a list of nothing else."""
+    return tuple(value) if isinstance(value, list) and all(isinstance(name, str) for name in value) else None
+
+
+def as_count(value: object) -> int | None:
+    """The number that it is, if it is a whole one from 0 on."""
+    number = as_number(value)
+    return number if number is not None and number >= 0 else None
+
+
+def as_number(value: object) -> int | None:
+    """The number that it is, if it is a whole one."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def as_time(value: object) -> datetime | None:
+    """The time that it says in ISO 8601, in UTC if it has no time zone; None if it says none."""
+    try:
+        time = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
