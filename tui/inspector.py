@@ -1,4 +1,4 @@
-"""Everything about one hook: what it is for, whose it is, where it is called, who else is, what it takes, its source.
+"""Everything about one hook: what it is for, whose it is, where and why there, who else is, what it takes, its source.
 
 Worked out once a poll for the hook that the user points at; the widget only paints lines.
 """
@@ -12,6 +12,7 @@ import numpy as np
 from tracer.analyze.figures import ActionFigures, ActionStats
 from tracer.analyze.loops import LoopNode, Loops
 from tracer.analyze.pauses import Pauses, is_pause
+from tracer.analyze.why import why
 from tracer.run.events import Action
 from tracer.run.trace import Trace
 from tui.source import Source, Sources
@@ -33,6 +34,7 @@ class Inspection:
         figures: its statistics.
         share: part of the run's time that it took itself, 0 to 1.
         run_ns: how long the run has been going.
+        why: one sentence on why it is called where it is; None if there is nothing to say.
         source: of the function that runs.
     """
 
@@ -44,6 +46,7 @@ class Inspection:
     figures: ActionFigures = field(default_factory=ActionFigures)
     share: float = 0.0
     run_ns: int = 0
+    why: str | None = None
     source: Source = field(default_factory=Source)
 
 
@@ -94,6 +97,7 @@ class Inspector:
             figures=figures,
             share=min(1.0, figures.self_ns / run_ns),
             run_ns=trace.now_ns,
+            why=why(action.hook, action.owner_kind),
             source=self._sources.of(action.defined_at, trace.started_at.timestamp()),
         )
 

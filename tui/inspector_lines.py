@@ -2,6 +2,7 @@
 
 import math
 import re
+import textwrap
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import PurePath
@@ -40,6 +41,7 @@ def inspector_lines(inspection: Inspection, width: int) -> tuple[Line, ...]:
         _labelled("calls", _counts(inspection), width),
         _labelled("takes", _times(inspection), width),
         _labelled("spread", _spread(inspection, width - _LABEL), width),
+        *_why_lines(inspection.why or "", width),
         *_source_lines(inspection.source, width),
     )
 
@@ -191,6 +193,12 @@ def trend_text(trend: Trend, run_ns: int, width: int) -> str:
         return "".join(_NO_CALL if math.isnan(mean) else _SPARKS[3] for mean in means)
     steps = (math.nan if math.isnan(mean) else min(7, int((mean - low) / (high - low) * 8)) for mean in means)
     return "".join(_NO_CALL if math.isnan(step) else _SPARKS[int(step)] for step in steps)
+
+
+def _why_lines(sentence: str, width: int) -> tuple[Line, ...]:
+    """The sentence in as many lines as it takes: it is of no use cut short."""
+    texts = textwrap.wrap(sentence, max(1, width - _LABEL))
+    return tuple(_labelled("" if row else "why", (_fitted(text, width),), width) for row, text in enumerate(texts))
 
 
 def _source_lines(source: Source, width: int) -> tuple[Line, ...]:

@@ -102,7 +102,7 @@ def recorded_lessons(root: Path) -> dict[str, CallTrace]:
     return {
         "everything": _everything(root, saved),
         "resumed": _fit(trainer(root, [Stateful()], max_epochs=3), Full(), datamodule=Data(), ckpt_path=saved),
-        "plain": _fit(trainer(root, [Stateful()]), Mixed()),
+        "no sanity check": _fit(trainer(root, [Stateful()], num_sanity_val_steps=0), Mixed()),
         "manual": _fit(trainer(root, [Stateful()]), Toggling()),
         "failed": _fit(trainer(root, [Stateful()]), Failing(), datamodule=Data()),
         "sharded": _fit(trainer(root, [Stateful()], limit_train_batches=1), Sharded()),

@@ -17,6 +17,7 @@ from tests.tui.looking import Look, line_text, line_width, look_at
 from tracer.analyze.figures import ActionFigures
 from tracer.analyze.histogram import Trend
 from tracer.analyze.stats import hook_stats
+from tracer.analyze.why import why
 from tracer.run.events import Action
 from tui.app import SessionApp
 from tui.frame import Session
@@ -234,6 +235,10 @@ def test_what_it_says_fits_the_pane(look: Look) -> None:
         "calls  12  total 12ms  self 12ms = 2.3% of the run",
         "takes  mean 1.0ms  p50 1.0ms  p95 1.0ms  max 1.0ms",
     ]
+    sentence = why("on_before_zero_grad", "callback")
+    assert sentence is not None and found.why == sentence
+    shown = [text[7:] for text in texts[7:] if text[:7] in ("why    ", "       ")]
+    assert len(shown) > 1 and " ".join(shown) == sentence, "it is whole, however narrow the pane"
 
 
 def pane(app: SessionApp) -> InspectorPane:
@@ -298,7 +303,7 @@ async def test_the_source_is_below_and_scrolls(tmp_path: Path, code: Path) -> No
     async with app.run_test(size=WIDE) as pilot:
         await settle(app, pilot)
         await press(app, pilot, "g", "down")
-        assert "↓ source" in str(pane(app).border_subtitle)
+        assert "↓ why, source" in str(pane(app).border_subtitle)
         assert "no docstring" in rows(app, "inspector")
         await press(app, pilot, "tab")
         assert app.screen.focused is pane(app)

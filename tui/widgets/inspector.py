@@ -10,7 +10,7 @@ from tui.text import Line
 from tui.widgets.rows import RowsPane
 
 _FACTS = 7
-"""Lines above the source."""
+"""Lines above the sentence and the source."""
 
 
 class InspectorPane(RowsPane):
@@ -78,10 +78,16 @@ class InspectorPane(RowsPane):
             name = f"{owner_look(action.owner_kind).letter} {plain_text(action.label, 120)}"
             self.border_title = Content(name)
 
+    def _below(self) -> str:
+        """What comes below the facts, as long as nothing of it is in sight."""
+        if self._inspection is None or self.first + self.page > _FACTS:
+            return ""
+        parts = (("why", self._inspection.why), ("source", self._inspection.source.lines))
+        return ", ".join(name for name, there in parts if there)
+
     def _say_position(self) -> None:
         below = self.row_count() - self.first - self.page
-        source = self._inspection is not None and self._inspection.source.lines and self.first + self.page <= _FACTS
-        said = f"↓ {'source' if source else f'{below} more'}" if below > 0 else ""
+        said = f"↓ {self._below() or f'{below} more'}" if below > 0 else ""
         if self._inspection is not None and self._inspection.figures.open:
             said = f"open now{' · ' if said else ''}{said}"
         self.border_subtitle = said
