@@ -1,0 +1,176 @@
+"""Which statements of Lightning's documentation a trace contradicts: `docs_claims`, asked of the trace.
+
+A statement is contradicted if the relation that is true instead holds in all turns that show anything. What a trace
+cannot decide, because the hooks in question were not called, is no difference.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tracer.analyze.docs_claims import CLAIMS, Claim, Relation
+from tracer.analyze.fold_paths import BoolArray
+from tracer.run.events import Int64Array
+from tracer.run.layout import FUNCTIONS
+from tracer.run.trace import Trace
+
+_TURNS = {"call": ("call",), "batch": ("call", "stage", "epoch", "batch", "dataloader")}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A statement that a trace contradicts.
+
+    Attributes:
+        claim: The statement.
+        hooks: Those of its hooks of which the trace shows it.
+    """
+
+    claim: Claim
+    hooks: tuple[str, ...]
+
+    @property
+    def observed(self) -> str:
+        """What is true instead, in words."""
+        return self.claim.observed.format(hooks=", ".join(f"`{hook}`" for hook in self.hooks))
+
+    @property
+    def marked(self) -> tuple[str, ...]:
+        """The hooks whose lines are marked."""
+        return self.claim.at or self.hooks
+
+
+def differences(trace: Trace) -> tuple[Difference, ...]:
+    """What of `CLAIMS` a trace contradicts, in their order."""
+    calls = _Calls(trace)
+    found = ((claim, tuple(hook for hook in claim.hooks if holds(claim, hook, calls))) for claim in CLAIMS)
+    return tuple(Difference(claim, hooks) for claim, hooks in found if hooks)
+
+
+def holds(claim: Claim, hook: str, calls: "_Calls") -> bool | None:
+    """Whether the relation of a claim is true of one of its hooks; None if the trace cannot tell."""
+    return _RELATIONS[claim.relation](claim, hook, calls)
+
+
+class _Calls:
+    """The calls of a trace, by hook."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+
+    @cached_property
+    def function(self) -> Int64Array:
+        """By call, which trainer function it is in."""
+        return self.trace.column("function")
+
+    @cached_property
+    def _turns(self) -> dict[str, Int64Array]:
+        return {}
+
+    def turns(self, turn: str) -> Int64Array:
+        """By call, a number that calls have in common which are in the same turn; -1 for those in none."""
+        if turn not in self._turns:
+            contexts, context = self.trace.contexts, self.trace.context
+            columns = np.stack([getattr(contexts, name).astype(np.int64) for name in _TURNS[turn]])
+            _, number = np.unique(columns, axis=1, return_inverse=True)
+            inside = (columns[-2:] >= 0).any(axis=0) if turn == "batch" else np.ones(len(contexts), np.bool_)
+            numbers = np.append(np.where(inside, number.ravel(), -1), -1)
+            self._turns[turn] = np.asarray(numbers[context], np.int64)
+        return self._turns[turn]
+
+    def rows(self, hooks: tuple[str, ...], kind: str = "", function: str | None = None) -> Int64Array:
+        """The calls of hooks, of any owner or those of one kind, in any trainer function or in one."""
+        wanted = [one.hook in hooks and kind in ("", one.owner_kind) for one in self.trace.actions]
+        rows = np.flatnonzero(np.array(wanted, np.bool_)[self.trace.action])
+        return rows if function is None else rows[self.function[rows] == FUNCTIONS.index(function)]
+
+    def within(self, rows: Int64Array, around: Int64Array) -> BoolArray:
+        """For each of `rows`, whether one of the calls `around` is around it."""
+        encloses = np.zeros(len(self.trace) + 1, np.bool_)
+        encloses[around] = True
+        found, at = np.zeros(len(rows), np.bool_), self.trace.parent[rows]
+        while (at >= 0).any():
+            found |= encloses[at]
+            at = np.where(at >= 0, self.trace.parent[at], -1)
+        return found
+
+
+def _begins_after(claim: Claim, hook: str, calls: _Calls) -> bool | None:
+    return _order(claim, hook, calls, lambda one, other: one > other)
+
+
+def _begins_before(claim: Claim, hook: str, calls: _Calls) -> bool | None:
+    return _order(claim, hook, calls, lambda one, other: one < other)
+
+
+def _order(claim: Claim, hook: str, calls: _Calls, right: Callable[[Int64Array, Int64Array], BoolArray]) -> bool | None:
+    turns = calls.turns(claim.turn)
+    mine = calls.rows((hook,), claim.kind, claim.function)
+    turn, first = np.unique(turns[mine], return_index=True)
+    answers = []
+    for other in claim.others:
+        theirs = calls.rows((other,), function=claim.function)
+        their_turn, their_first = np.unique(turns[theirs], return_index=True)
+        both = np.intersect1d(turn[turn >= 0], their_turn)
+        at, their_at = np.searchsorted(turn, both), np.searchsorted(their_turn, both)
+        if len(both):
+            answers.append(bool(right(mine[first[at]], theirs[their_first[their_at]]).all()))
+    return all(answers) if answers else None
+
+
+def _encloses(claim: Claim, hook: str, calls: _Calls) -> bool | None:
+    mine = calls.rows((hook,), claim.kind, claim.function)
+    return _lies_within(claim, calls.rows(claim.others), mine, calls)
+
+
+def _is_within(claim: Claim, hook: str, calls: _Calls) -> bool | None:
+    return _lies_within(claim, calls.rows((hook,), claim.kind, claim.function), calls.rows(claim.others), calls)
+
+
+def _lies_within(claim: Claim, inner: Int64Array, outer: Int64Array, calls: _Calls) -> bool | None:
+    turns = calls.turns(claim.turn)
+    inner = inner[np.isin(turns[inner], turns[outer]) & (turns[inner] >= 0)]
+    return bool(calls.within(inner, outer).all()) if len(inner) else None
+
+
+def _is_never_called(claim: Claim, hook: str, calls: _Calls) -> bool | None:
+    if len(calls.rows((hook,), claim.kind, claim.function)):
+        return False
+    ended = calls.trace.duration_ns >= 0
+    return True if all(ended[calls.rows((other,))].any() for other in claim.others) else None
+
+
+def _is_called(claim: Claim, hook: str, calls: _Calls) -> bool | None:
+    return True if len(calls.rows((hook,), claim.kind, claim.function)) else None
+
+
+def _has_callbacks_only(claim: Claim, hook: str, calls: _Calls) -> bool | None:
+    return _kinds(claim, hook, calls) == {"callback"} if _kinds(claim, hook, calls) else None
+
+
+def _has_module(claim: Claim, hook: str, calls: _Calls) -> bool | None:
+    return "module" in _kinds(claim, hook, calls) if _kinds(claim, hook, calls) else None
+
+
+def _has_no_strategy(claim: Claim, hook: str, calls: _Calls) -> bool | None:
+    return "strategy" not in _kinds(claim, hook, calls) if "module" in _kinds(claim, hook, calls) else None
+
+
+def _kinds(claim: Claim, hook: str, calls: _Calls) -> set[str]:
+    numbers = np.unique(calls.trace.action[calls.rows((hook,), function=claim.function)])
+    return {calls.trace.actions[number].owner_kind for number in numbers.tolist()}
+
+
+_RELATIONS: dict[Relation, Callable[[Claim, str, _Calls], bool | None]] = {
+    "after": _begins_after,
+    "before": _begins_before,
+    "encloses": _encloses,
+    "within": _is_within,
+    "never": _is_never_called,
+    "called": _is_called,
+    "callbacks only": _has_callbacks_only,
+    "module": _has_module,
+    "no strategy": _has_no_strategy,
+}
