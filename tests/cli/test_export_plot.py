@@ -1,15 +1,19 @@
 """`hooktrace export` and `hooktrace plot`: where files go, what is refused, what is said."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from tests.builders import make_run
-from tests.cli.commands import hooktrace
+from tests.cli.commands import AS_IN_A_TERMINAL, ENVIRONMENT, hooktrace
 from tracer.cli import main
+from tracer.export.selection import Part
 from tracer.run import open_run
+from tracer.verbs.progress import Progress
 
 Captured = pytest.CaptureFixture[str]
 
@@ -108,3 +112,146 @@ def test_plot_says_what_there_is_instead(
 
     assert words in capsys.readouterr().err
     assert not (run / "losses.html").exists()
+
+
+def test_export_takes_what_is_asked_for(tmp_path: Path, capsys: Captured) -> None:
+    run = make_run(tmp_path / "run")
+    trace = open_run(run).to_pandas()
+
+    arguments = ["--stage", "train", "--epoch", "1", "--batch", "1:3", "--min-duration", "2ms"]
+    assert main(["export", "run", "-o", "some.csv", *arguments]) == 0
+
+    fits = (trace["stage"] == "train") & (trace["epoch"] == 1) & trace["batch"].isin([1, 2])
+    expected = trace[(fits & (trace["duration_ns"] >= 2_000_000)).fillna(False)]
+    assert pd.read_csv("some.csv")["seq"].tolist() == expected["seq"].tolist()
+    assert capsys.readouterr().out.startswith(f"wrote some.csv ({len(expected)} spans, ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--format", "excel"], "invalid choice: 'excel' (choose from 'csv', "),
+        (["--epoch", "2:1"], "'2:1' is an empty range"),
+        (["--epoch", "-1"], "'-1' is no range"),
+        (["--batch", "x"], "'x' is no range: write 2, 2:5, 2: or :5"),
+        (["--min-duration", "3 h"], "'3 h' is no time: write 100us"),
+        (["--rank", "first"], "'first' is no rank"),
+        (["--stage", "training"], "invalid choice: 'training'"),
+        (["--format", "parquet", "-o", "-"], "parquet cannot go to stdout"),
+    ],
+)
+def test_export_names_what_it_does_not_understand(
+    arguments: list[str], words: str, tmp_path: Path, capsys: Captured
+) -> None:
+    make_run(tmp_path / "run")
+
+    assert main(["export", "run", *arguments]) == 2
+
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert captured.err.count("\n") == 1
+    assert not captured.out
+
+
+def test_the_name_says_the_format_and_whether_it_is_compressed(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    spans = len(open_run(run).trace())
+
+    for name in ("out.jsonl.gz", "out.csv.gz", "out.parquet"):
+        assert main(["export", "run", "-o", name, "-q"]) == 0
+
+    assert len(pd.read_json("out.jsonl.gz", lines=True)) == spans
+    assert len(pd.read_csv("out.csv.gz")) == spans
+    assert len(pd.read_parquet("out.parquet")) == spans
+
+
+def test_a_directory_is_replaced_only_if_nothing_else_is_in_it(tmp_path: Path, capsys: Captured) -> None:
+    make_run(tmp_path / "run")
+    command = ["export", "run", "--format", "parquet", "--rank", "all", "-o", "spans"]
+    assert main(command) == 0
+    capsys.readouterr()
+
+    assert main(command) == 1
+    assert "spans exists: --force replaces it" in capsys.readouterr().err
+    assert main([*command, "--force"]) == 0
+    (tmp_path / "spans" / "thesis.tex").write_text("mine", encoding="utf-8")
+    assert main([*command, "--force"]) == 1
+
+    assert "spans holds something else (thesis.tex)" in capsys.readouterr().err
+    assert (tmp_path / "spans" / "thesis.tex").exists()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["run", "spans"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_below_stdout_is_a_line(tmp_path: Path) -> None:
+    make_run(tmp_path / "run")
+
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "tracer", "export", "run", "-o", "-"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=ENVIRONMENT,
+            check=False,
+            text=True,
+        )
+
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        "hooktrace: error: cannot write to stdout: No space left on device\n",
+    )
+
+
+def test_a_disk_that_fills_up_leaves_nothing_behind(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", epochs=60)
+    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000)); {AS_IN_A_TERMINAL}"
+
+    for form in ("csv", "jsonl", "parquet"):
+        command = [sys.executable, "-c", limited, "export", "run", "--format", form, "--rank", "all"]
+        ended = subprocess.run(command, capture_output=True, env=ENVIRONMENT, check=False, text=True)
+        assert ended.returncode == 1, form
+        assert ended.stderr == f"hooktrace: error: cannot write {run.name}/hooks.{form}: File too large\n"
+    assert not [entry.name for entry in run.iterdir() if "hooks" in entry.name]
+
+
+def test_what_cannot_be_replaced_or_written_is_said(tmp_path: Path, capsys: Captured) -> None:
+    make_run(tmp_path / "run")
+
+    assert main(["export", "run", "-o", "/dev/null", "--force"]) == 1
+    assert "/dev/null is no ordinary file" in capsys.readouterr().err
+    assert main(["export", "run", "-o", "/proc/hooks.csv"]) == 1
+    assert "cannot write /proc/hooks.csv: " in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("quiet", "out"), [(True, Terminal()), (False, io.StringIO())])
+def test_progress_is_for_who_looks(quiet: bool, out: io.StringIO, tmp_path: Path) -> None:
+    run = open_run(make_run(tmp_path / "run"))
+    ticks = iter(range(1000))
+
+    with Progress(run, quiet, out, lambda: float(next(ticks))) as progress:
+        progress.begin(Part(run.trace()))
+        progress.advance(40)
+
+    assert out.getvalue() == ""
+
+
+def test_progress_is_a_line_that_goes_away(tmp_path: Path) -> None:
+    run, out, now_s = open_run(make_run(tmp_path / "run")), Terminal(), [0.0]
+    spans = len(run.trace())
+
+    with Progress(run, False, out, lambda: now_s[0]) as progress:
+        progress.begin(Part(run.trace()))
+        progress.advance(1)
+        assert out.getvalue() == ""
+        now_s[0] = 1.0
+        progress.advance(spans - 1)
+        assert out.getvalue() == f"\r\x1b[K{spans} of {spans} calls (100%)"
+
+    assert out.getvalue().endswith("\r\x1b[K")

@@ -1,31 +1,32 @@
 """CSV: one row a span, with the columns of `tracer.run.table`, in portions: memory does not grow with the run."""
 
-from collections.abc import Sequence
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow.csv import WriteOptions, write_csv
 
+from tracer.export.lines import iso_times
+from tracer.export.selection import Part, Request
 from tracer.run.events import Int64Array
 from tracer.run.table import COLUMNS, spans_table
 from tracer.run.trace import Trace
 
-_ROWS = 1 << 17
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula, and obeys."""
 
 
-def write(traces: Sequence[Trace], out: BinaryIO) -> None:
-    """Writes the spans of these ranks as UTF-8 with a header line and `\\n` line ends.
+def write(request: Request, out: BinaryIO) -> None:
+    """Writes the spans as UTF-8 with a header line and `\\n` line ends.
 
     Missing values are empty cells. `wall_time` is UTC in ISO 8601 with microseconds, ending in Z. Cells are in quotes
-    only where names make that necessary.
+    only where names make that necessary. A name that a spreadsheet would run as a formula has a `'` before it.
 
     Raises:
         OSError: `out` cannot be written to.
     """
     _write_header(out)
-    for trace in traces:
-        _write_spans(trace, None, out)
+    for part in request.parts():
+        _write_spans(part, out)
 
 
 def write_rows(trace: Trace, rows: Int64Array, out: BinaryIO) -> None:
@@ -35,20 +36,17 @@ def write_rows(trace: Trace, rows: Int64Array, out: BinaryIO) -> None:
         OSError: `out` cannot be written to.
     """
     _write_header(out)
-    _write_spans(trace, rows, out)
+    _write_spans(Part(trace, rows), out)
 
 
 def _write_header(out: BinaryIO) -> None:
     out.write((",".join(COLUMNS) + "\n").encode())
 
 
-def _write_spans(trace: Trace, rows: Int64Array | None, out: BinaryIO) -> None:
-    options = WriteOptions(include_header=False, quoting_style="needed" if _needs_quotes(trace) else "none")
-    count = len(trace) if rows is None else len(rows)
-    for start in range(0, count, _ROWS):
-        portion = slice(start, min(start + _ROWS, count))
-        table = spans_table(trace, portion if rows is None else rows[portion])
-        write_csv(_with_plain_texts(table), out, options)
+def _write_spans(part: Part, out: BinaryIO) -> None:
+    options = WriteOptions(include_header=False, quoting_style="needed" if _needs_quotes(part.trace) else "none")
+    for rows in part.portions():
+        write_csv(_with_plain_texts(spans_table(part.trace, rows)), out, options)
 
 
 def _needs_quotes(trace: Trace) -> bool:
@@ -57,8 +55,14 @@ def _needs_quotes(trace: Trace) -> bool:
 
 
 def _with_plain_texts(table: pa.Table) -> pa.Table:
-    """The table with times as text: Arrow's own CSV form of a time has a space where ISO 8601 has a T, and is slow."""
+    """The table with names that are only names, and with times as text."""
+    for name in ("owner", "hook"):
+        position = table.schema.get_field_index(name)
+        table = table.set_column(position, name, _harmless(table.column(position).combine_chunks()))
     position = table.schema.get_field_index("wall_time")
-    text = table.column(position).cast(pa.timestamp("us")).cast(pa.string())
-    iso = pc.binary_join_element_wise(pc.binary_replace_slice(text, 10, 11, "T"), "Z", "")
-    return table.set_column(position, "wall_time", iso)
+    return table.set_column(position, "wall_time", iso_times(table.column(position)))
+
+
+def _harmless(names: pa.DictionaryArray) -> pa.DictionaryArray:
+    texts = [f"'{text}" if text.startswith(_FORMULA) else text for text in names.dictionary.to_pylist()]
+    return pa.DictionaryArray.from_arrays(names.indices, pa.array(texts, pa.string()))

@@ -3,13 +3,14 @@
 The table itself loads no format's library, so that a list of the formats costs nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 if TYPE_CHECKING:
-    from tracer.run.trace import Trace
+    from tracer.export.selection import Request
 
 
 @dataclass(frozen=True)
@@ -17,25 +18,51 @@ class Format:
     """A kind of file that a recording can be turned into.
 
     Attributes:
-        suffix: Of the files, with the dot.
+        suffix: Of the files, with the dot; empty for a format that is a directory always.
         summary: What it is and what opens it, in one line.
-        module: Where its `write(traces, out)` lies.
+        module: Where its `write(request, out)` lies, or its `write_folder(request, folder)`.
+        folder: Whether it is a directory: for "ranks", where several ranks are asked for.
+        contents: Patterns of the files that such a directory holds, relative to it.
+        text: Whether it may be compressed as a whole, and go to a terminal.
+        one_rank: Whether it shows one rank unless it is told to show all.
     """
 
     suffix: str
     summary: str
     module: str
+    folder: Literal["never", "ranks", "always"] = "never"
+    contents: tuple[str, ...] = ()
+    text: bool = True
+    one_rank: bool = False
 
-    def write(self, traces: "Sequence[Trace]", out: BinaryIO) -> None:
-        """Writes the spans of these ranks, one rank after another.
+    def write(self, request: "Request", out: BinaryIO) -> None:
+        """Writes what is asked for as one file, one rank after another.
 
         Raises:
             OSError: `out` cannot be written to.
         """
-        write: Callable[[Sequence[Trace], BinaryIO], None] = import_module(self.module).write
-        write(traces, out)
+        write: Callable[[Request, BinaryIO], None] = import_module(self.module).write
+        write(request, out)
+
+    def write_folder(self, request: "Request", folder: Path) -> None:
+        """Writes what is asked for as files in an empty directory.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        write: Callable[[Request, Path], None] = import_module(self.module).write_folder
+        write(request, folder)
 
 
 FORMATS: dict[str, Format] = {
-    "csv": Format(".csv", "one row a span, for spreadsheets and pandas", "tracer.export.csv"),
+    "csv": Format(".csv", "one row a call, for spreadsheets and pandas", "tracer.export.csv"),
+    "jsonl": Format(".jsonl", "one JSON object a call and line, for scripts and log tools", "tracer.export.jsonl"),
+    "parquet": Format(
+        ".parquet",
+        "the same table, typed and small, for pandas, Polars, DuckDB, Spark",
+        "tracer.export.parquet",
+        folder="ranks",
+        contents=("rank=*/spans.parquet",),
+        text=False,
+    ),
 }

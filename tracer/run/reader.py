@@ -18,6 +18,7 @@ from tracer.run.trace import Trace
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 _PORTION = 1 << 17
 """Records taken in at a time: as many as the processor's caches hold."""
@@ -110,6 +111,10 @@ class Run:
     def to_pandas(self, rank: int = 0) -> "pd.DataFrame":
         """The spans of a rank as a DataFrame; columns as in `tracer.run.table.COLUMNS`."""
         return self.trace(rank).to_pandas()
+
+    def to_arrow(self, rank: int = 0) -> "pa.Table":
+        """The spans of a rank as an Arrow table; columns as in `tracer.run.table.COLUMNS`."""
+        return self.trace(rank).to_arrow()
 
     @property
     def metrics_path(self) -> Path | None:

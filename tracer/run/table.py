@@ -38,6 +38,14 @@ COLUMNS = (
 """Names and order of the columns."""
 
 
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+_TYPES = {
+    **dict.fromkeys(("stage", "owner_kind", "owner", "hook", "status"), _TEXT),
+    "wall_time": pa.timestamp("us", "UTC"),
+}
+SCHEMA = pa.schema([(name, _TYPES.get(name, pa.int64())) for name in COLUMNS])
+"""Their Arrow types."""
+
 Rows = slice | Int64Array
 """Which rows of a trace: from the first to the last of a slice without a step, or those of an array."""
 
@@ -45,8 +53,8 @@ Rows = slice | Int64Array
 def spans_table(trace: Trace, rows: Rows | None = None) -> pa.Table:
     """The spans at `rows` (default: all) as an Arrow table with the columns of `COLUMNS`.
 
-    Integers are 64 bit wide and null where there is no value; texts are dictionaries; `wall_time` is a UTC timestamp in
-    microseconds.
+    Its schema is `SCHEMA`: integers are 64 bit wide and null where there is no value; texts are dictionaries;
+    `wall_time` is a UTC timestamp in microseconds.
     """
     rows = slice(0, len(trace)) if rows is None else rows
     action = trace.action[rows]
@@ -64,7 +72,7 @@ def spans_table(trace: Trace, rows: Rows | None = None) -> pa.Table:
         "self_ns": _nullable(trace.self_ns[rows]),
         "status": _chosen(trace.status[rows], STATUS),
     }
-    return pa.table({name: columns[name] for name in COLUMNS})
+    return pa.table([columns[name] for name in COLUMNS], schema=SCHEMA)
 
 
 def to_pandas(trace: Trace) -> "pd.DataFrame":

@@ -15,6 +15,7 @@ from tracer.run.layout import FUNCTIONS, STAGES
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 Int32Array = npt.NDArray[np.int32]
 Int16Array = npt.NDArray[np.int16]
@@ -175,6 +176,12 @@ class Trace:
         from tracer.run.table import to_pandas
 
         return to_pandas(self)
+
+    def to_arrow(self) -> "pa.Table":
+        """The spans as an Arrow table with the columns of `tracer.run.table.COLUMNS`."""
+        from tracer.run.table import spans_table
+
+        return spans_table(self)
 
 
 def _last_inside(depth: Int32Array) -> Int64Array:
