@@ -57,6 +57,7 @@ VERBS: dict[str, Verb] = {
     "list": Verb("ask", "the runs there are: state, duration, model, spans"),
     "explain": Verb("ask", "the loop as it really ran, as pseudo-code"),
     "stats": Verb("ask", "where the time went: per hook, owner, instance or stage"),
+    "ranks": Verb("ask", "a distributed training as one: where ranks stand, who is late, where they parted"),
     "compare": Verb("ask", "what changed between two runs: settings, hooks, calls, time"),
     "export": Verb("take away", "the hook timeline as a file for other tools"),
 }

@@ -53,6 +53,7 @@ def assert_both_recorded(run: Run, with_mixin: bool = False) -> None:
     assert one.clock == other.clock == clock_name()
     assert one.base_ns is not None and other.base_ns is not None
     assert other.ended_at is not None and other.ended_at > other.started_at
+    assert [run.trace(rank).started_at for rank in run.ranks] == [one.started_at, other.started_at]
 
 
 def test_each_process_of_a_program_that_is_started_again_is_recorded(tmp_path: Path) -> None:

@@ -91,13 +91,14 @@ class Run:
             known = ", ".join(map(str, self.ranks)) or "none"
             raise NotFoundError(f"{self.name} has no recording of rank {rank} (there is: {known})")
         info = self.info
+        started_at = read_rank(self.path, rank, info).started_at
         tail, actions = EventTail(self.path, rank), ActionTail(self.path, rank)
         mark = cache.stamp(self.path, rank) if self.state != "running" else None
         if mark is not None:
-            kept = cache.load(self.path, rank, mark, info.started_at, actions.read())
+            kept = cache.load(self.path, rank, mark, started_at, actions.read())
             if kept is not None:
                 return replace(kept, gap=known_gap(info, tail))
-        builder = TraceBuilder(rank, info.started_at)
+        builder = TraceBuilder(rank, started_at)
         builder.reserve(stream_records(self.path, rank) // 2 + 1)
         while len(events := tail.read(_PORTION)):
             builder.feed(events, actions.read())
