@@ -44,6 +44,15 @@ def test_a_run_that_died_folds_and_says_where(tmp_path: Path, capsys: Captured, 
     assert bool(unfinished) == bool(open_run(tmp_path / "run").trace().open_rows)
 
 
+def test_an_unfinished_call_says_so_however_long_its_line_is(tmp_path: Path, capsys: Captured) -> None:
+    make_run(tmp_path / "run", state="died", until=120)
+    assert main(["explain", "run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("# run, recorded with Lightning 2.6.6, died ")
+    assert sum(line.count("# unfinished: the recording ends in here") for line in lines) > 3
+    assert "…" not in "".join(lines)
+
+
 @pytest.mark.parametrize("depth", ["0", "-1", "x", "101"])
 def test_no_number_of_levels(depth: str, capsys: Captured) -> None:
     assert main(["explain", f"--depth={depth}"]) == 2
@@ -181,6 +190,22 @@ def test_what_is_not_there_is_said_with_what_is(
     assert main(["explain", "run", *options]) == 1
     told = capsys.readouterr().err
     assert options[1] in told and there in told and told.count("\n") == 1
+
+
+def test_of_less_there_is_less_to_say(tmp_path: Path, capsys: Captured) -> None:
+    make_run(tmp_path / "run")
+    told = {}
+    for options in ((), ("--stage", "validate"), ("--owner", "EarlyStopping", "--stage", "sanity_check")):
+        assert main(["explain", "run", "--docs", "--json", *options]) == 0
+        content = json.loads(capsys.readouterr().out)
+        told[options] = [one["id"] for one in content["docs"]]
+        assert {number for line in content["lines"] for number in line["docs"]} <= set(
+            range(1, 1 + len(content["docs"]))
+        )
+    every, of_stage, of_owner = told.values()
+    assert "optimizer-step" in every and "optimizer-step" not in of_stage
+    assert "validation-batch-start" in of_stage
+    assert of_owner == ["validation-batch-start", "sanity-check", "validation-strategy"]
 
 
 def test_reasons_stand_below_the_hooks(tmp_path: Path, capsys: Captured) -> None:

@@ -67,7 +67,8 @@ class Claim:
     @property
     def sources(self) -> tuple[str, ...]:
         """Where it is written, for people."""
-        return (*self.pages, *(f"docstring of {one.owner}.{one.hook}" for one in self.docstrings))
+        said = dict.fromkeys(f"docstring of {one.owner}.{one.hook}" for one in self.docstrings)
+        return (*self.pages, *said)
 
 
 _TRANSFER = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")

@@ -73,9 +73,10 @@ def configure(parser: VerbParser) -> None:
     add_output(parser, "stdout; for html a file in the run's directory")
     formats = "\n".join(f"  {name:<10}{entry.summary}" for name, entry in FORMATS.items())
     parser.epilog = (
-        "`*` marks who brings a function of their own. mean and share are times without pauses; a loop's are those of\n"
-        "the calls in one turn. Without --depth, what an owner calls on itself is left out, and a sanity check that\n"
-        "only repeats the validation is one line. Below stands what deserves a look, if anything does.\n"
+        "`*` marks who brings a function of their own. mean and share are times without pauses; a loop's\n"
+        "are those of the calls in one turn. Without --depth, what an owner calls on itself is left out,\n"
+        "and a sanity check that only repeats the validation is one line. Below stands what deserves a\n"
+        "look, if anything does.\n"
         f"\nformats (all but text always say why):\n{formats}\n"
         "\nexamples:\n  hooktrace explain --stage validate --depth 5\n  hooktrace explain --owner EarlyStopping --why\n"
         "  hooktrace explain --expected fit --docs\n  hooktrace explain -o loop.html"
@@ -118,8 +119,9 @@ def _explain_run(args: argparse.Namespace, run: "Run", form: str) -> None:
     path = _path(args, form, run.path / "explain.html")
     trace = run.trace(lowest_rank(run) if args.rank is None else args.rank)
     warn_about(run, trace)
-    version = run.info.versions.get("lightning")
-    title = f"{run.name}, recorded with Lightning {version}" if version else run.name
+    version, state = run.info.versions.get("lightning"), run.state
+    said = [f"recorded with Lightning {version}"] * bool(version) + [state] * (state != "finished")
+    title = ", ".join([run.name, *said])
     lines = _lines(args, run.info.trainer, trace, run.name)
     _show(args, form, path, _explanation(args, title, trace, lines, findings(trace, run.info)))
 
@@ -174,7 +176,9 @@ def _explanation(
     nothing = "no call is of the kind that was asked for" if len(trace) else "there are no spans yet"
     kinds = {action.owner_label: action.owner_kind for action in trace.actions}
     said = differences(trace) if args.docs else None
-    return Explanation(title, nothing, lines, first_whys(lines), kinds, found, said)
+    explanation = Explanation(title, nothing, lines, first_whys(lines), kinds, found, said)
+    thinned = args.stage or args.owner or args.overridden_only
+    return explanation.with_shown_differences() if thinned else explanation
 
 
 def _path(args: argparse.Namespace, form: str, page: Path) -> Path | None:

@@ -9,7 +9,7 @@ from tracer.analyze.findings_base import Finding
 from tracer.analyze.fold_lines import FoldedLine
 from tracer.export.page import asset, escape, page
 from tracer.run.layout import OWNER_KINDS
-from tracer.verbs.explained import Explanation
+from tracer.verbs.explained import Explanation, is_unfinished
 from tracer.verbs.text import duration
 
 _LONG: Final = 2000
@@ -71,7 +71,8 @@ def _tree(explanation: Explanation) -> Iterator[str]:
 
 def _row(line: FoldedLine, explanation: Explanation) -> str:
     chips = " ".join(_chip(owner, explanation) for owner in line.owners)
-    comment = f'<span class="comment"># {escape(line.comment)}</span>' if line.comment else ""
+    look = "comment bad" if is_unfinished(line) else "comment"
+    comment = f'<span class="{look}"># {escape(line.comment)}</span>' if line.comment else ""
     head = f"<span><code>{escape(line.text, _LONG)}</code> {chips} {comment}</span>"
     if line.count is None:
         return head

@@ -2,12 +2,13 @@
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tracer.analyze.docs_check import Difference
 from tracer.analyze.findings_text import finding_lines
 from tracer.analyze.fold_lines import FoldedLine
 from tracer.run.text import plain_text
-from tracer.verbs.explained import Explanation
+from tracer.verbs.explained import Explanation, is_unfinished
 from tracer.verbs.text import duration
 
 WIDTH = 100
@@ -46,23 +47,36 @@ def loop_pieces(explanation: Explanation) -> "Iterator[list[_Piece]]":
     title = plain_text(f"# {explanation.title}" if explanation.title else "", WIDTH - numbers - 1)
     yield [(f"{title:{WIDTH - numbers}}{'calls':>{_COUNT}}{times}", _DIM)]
     for line, why, marks in zip(explanation.lines, explanation.whys, explanation.marks(), strict=True):
-        yield _line(line, numbers)
+        shown, below = _commented(line, WIDTH - numbers - 1 if line.count is not None else WIDTH)
+        yield _line(shown, numbers)
         indent = "  " * min(line.depth + 1, _DEEPEST + 1)
-        if why:
-            yield from ([(text, _DIM)] for text in _wrapped(why, f"{indent}# ", f"{indent}# "))
+        for text, look in ((below, _WARN if is_unfinished(line) else _DIM), (why, _DIM)):
+            if text:
+                yield from ([(part, look)] for part in _wrapped(text, f"{indent}# ", f"{indent}# "))
         for number in marks:
             said = (explanation.differences or ())[number - 1].claim.mark
             yield [(f"{indent}! docs: {said} [{number}]", _WARN)]
 
 
+def _commented(line: FoldedLine, width: int) -> tuple[FoldedLine, str | None]:
+    """The line, and its comment by itself if there is no room for it beside what it is about."""
+    owners = f": {', '.join(line.owners)}" if line.owners else ""
+    if line.kind == "condition" or len(f"{_indented(line)}{owners}  # {line.comment or ''}") <= width:
+        return line, None
+    return replace(line, comment=None), line.comment
+
+
+def _indented(line: FoldedLine) -> str:
+    return "  " * min(line.depth, _DEEPEST) + line.text
+
+
 def _line(line: FoldedLine, numbers: int) -> list[_Piece]:
     width = WIDTH - numbers - 1 if line.count is not None else WIDTH
-    head = "  " * min(line.depth, _DEEPEST) + line.text
     comment = f"  # {line.comment}" if line.comment else ""
-    owners = owners_text(line.owners, width - len(head) - len(comment) - 2)
-    head = plain_text(head, width)
+    owners = owners_text(line.owners, width - len(_indented(line)) - len(comment) - 2)
+    head = plain_text(_indented(line), width)
     rest = plain_text(f"{f': {owners}' if owners else ''}{comment}", max(0, width - len(head)))
-    pieces = [(head, "" if line.kind == "call" else _BOLD), (rest, "")]
+    pieces = [(head, "" if line.kind == "call" else _BOLD), (rest, _WARN if is_unfinished(line) else "")]
     if line.count is None:
         return pieces
     share = "" if line.share is None else f"{line.share * 100:.1f} %"

@@ -1,7 +1,7 @@
 """What `hooktrace explain` has to tell, without how it looks: every format shows the same."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tracer.analyze.docs_check import Difference
 from tracer.analyze.docs_claims import Claim
@@ -37,6 +37,12 @@ class Explanation:
         """By line, the numbers (from 1) of the differences that it shows."""
         return tuple(_marks(self.lines, self.differences or ()))
 
+    def with_shown_differences(self) -> "Explanation":
+        """The same with those differences alone that a line shows."""
+        shown = {number for marks in self.marks() for number in marks}
+        said = self.differences and tuple(one for number, one in enumerate(self.differences, 1) if number in shown)
+        return replace(self, differences=said)
+
 
 def _marks(lines: Sequence[FoldedLine], differences: Sequence[Difference]) -> Iterator[tuple[int, ...]]:
     function = None
@@ -64,3 +70,8 @@ def first_whys(lines: Sequence[FoldedLine]) -> tuple[str | None, ...]:
         found.append(None if sentence in said else sentence)
         said.add(sentence or "")
     return tuple(found)
+
+
+def is_unfinished(line: FoldedLine) -> bool:
+    """Whether the recording ends in it."""
+    return (line.comment or "").startswith("unfinished")
