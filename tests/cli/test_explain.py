@@ -24,7 +24,7 @@ def test_the_loop_is_written_once(tmp_path: Path, capsys: Captured) -> None:
     assert all(len(line) <= 100 for line in lines)
     text = "\n".join(lines)
     assert "  for epoch in range(3):  # max_epochs=3" in text
-    assert "      for batch in range(40):" in text
+    assert "\n    for batch in range(40):" in text
     assert "on_train_batch_end: EarlyStopping*, ModelCheckpoint*, TinyModel" in text
     assert "if " not in text
 

@@ -1,35 +1,28 @@
 """The folded loop as lines of pseudo-code: what a terminal, a page or a widget shows, without how it looks there."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from tracer.analyze.fold import Part, fold
-from tracer.analyze.fold_conditions import Condition, Counter, condition
-from tracer.analyze.fold_paths import CALLS
-from tracer.analyze.fold_select import selected
+from tracer.analyze.fold_blocks import blocks
+from tracer.analyze.fold_conditions import Condition, condition
+from tracer.analyze.fold_cut import UNFINISHED, CutTurns
+from tracer.analyze.fold_paths import CALLS, BoolArray
+from tracer.analyze.fold_reasons import Reasons
+from tracer.analyze.fold_select import runs_module, selected
 from tracer.analyze.fold_shapes import GROUP
+from tracer.analyze.fold_times import Times
 from tracer.analyze.fold_tokens import Tokens, tokens
-from tracer.analyze.pauses import Pauses
+from tracer.analyze.fold_turns import COUNTED, Turns
+from tracer.run.info import CallbackInfo
 from tracer.run.trace import Trace
 
-_COUNTED = ("epoch", "batch", "dataloader")
-_STEP_HOOKS = frozenset(
-    {
-        "training_step",
-        "backward",
-        "on_before_zero_grad",
-        "optimizer_zero_grad",
-        "optimizer_step",
-        "on_before_optimizer_step",
-        "configure_gradient_clipping",
-        "lr_scheduler_step",
-    }
-)
-"""Hooks that accumulating gradients moves or leaves out."""
 DEEPEST = 100
+_TURNS = frozenset({"run_training_epoch", "run_training_batch"})
+"""Lightning's names for what a turn of its loops runs: no hook, nobody's, and written down as the loop."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +39,7 @@ class FoldedLine:
         count: How often it ran; None for conditions.
         mean_ns: Mean time of those that ended, of all owners together, pauses left out; None if there is none.
         share: Part of the run's time that was spent in it, 0 to 1; None for conditions.
+        owner_kinds: Of each of `owners`.
     """
 
     depth: int
@@ -57,6 +51,7 @@ class FoldedLine:
     count: int | None = None
     mean_ns: float | None = None
     share: float | None = None
+    owner_kinds: tuple[str, ...] = ()
 
 
 def explain_lines(
@@ -64,30 +59,32 @@ def explain_lines(
     trainer: Mapping[str, Any],
     depth: int | None = None,
     *,
+    callbacks: Sequence[CallbackInfo] = (),
     stage: str | None = None,
     owners: Collection[str] = (),
     overridden_only: bool = False,
 ) -> tuple[FoldedLine, ...]:
     """The loop that a run really ran, or what somebody wants to see of it with all that is around.
 
+    What stands below a line with several owners belongs to the last of them. Pauses are left out.
+
     Args:
         trace: The run.
         trainer: Its trainer's arguments with their values, as run.json has them.
-        depth: How many levels to show. None shows all of them but for two kinds of detail: what an owner calls on
-            itself alone, and a sanity check that runs nothing which validation does not run too.
+        depth: How many levels to show. None shows all of them but for three kinds of detail: what an owner calls on
+            itself alone (that of the module's steps is named in a comment), Lightning's names for a turn of its loops,
+            and a sanity check that runs nothing which validation does not run too.
+        callbacks: What run.json says of the callbacks, whose arguments may explain something.
         stage: Only calls in this stage, one of `layout.STAGES`.
         owners: Only calls on these, as `fold_select.unknown_owners` knows them.
         overridden_only: Only calls that run a function of the owner's own.
     """
     structure = tokens(trace)
-    pauses = Pauses()
-    pauses.advance(trace)
     whole = fold(structure)
-    brief, both = depth is None, stage is None
-    known = [[one.code for one in part.walk()] for part in whole.walk() if brief and both and part.loop == "validation"]
-    all_shown = both and not owners and not overridden_only
-    shown = None if all_shown else selected(whole, structure, trace, stage, owners, overridden_only)
-    writer = _Writer(trace, structure, trainer, pauses, min(depth or DEEPEST, DEEPEST), brief, known, shown)
+    shown = None
+    if stage is not None or owners or overridden_only:
+        shown = selected(whole, structure, trace, stage, owners, overridden_only)
+    writer = _Writer(trace, structure, whole, Reasons(trainer, callbacks), depth, shown)
     return tuple(writer.body(whole, 0, ()))
 
 
@@ -96,184 +93,205 @@ class _Writer:
         self,
         trace: Trace,
         structure: Tokens,
-        trainer: Mapping[str, Any],
-        pauses: Pauses,
-        depth: int,
-        brief: bool,
-        validations: list[list[int]],
-        selected: frozenset[Part] | None,
+        whole: Part,
+        reasons: Reasons,
+        depth: int | None,
+        shown: frozenset[Part] | None,
     ) -> None:
-        self._trace, self._tokens, self._trainer, self._pauses = trace, structure, trainer, pauses
-        self._depth, self._brief, self._validations, self._selected = depth, brief, validations, selected
-        whole = self._pauses.work_ns(np.zeros(1, np.int64), np.array([trace.now_ns]))
-        begin_ns = int(trace.start_ns[0]) if len(trace) else 0
-        self._whole_ns = max(1, int(whole[0]) - begin_ns)
-        self._open = frozenset(trace.open_rows)
+        self._actions, self._reasons, self._shown = trace.actions, reasons, shown
+        self._depth, self._brief = min(depth or DEEPEST, DEEPEST), depth is None
+        self._cut = CutTurns(structure, trace)
+        self._turns, self._times = Turns(trace, structure, self._cut), Times(trace, structure)
+        self._validations = [
+            [one.code for one in part.walk()]
+            for part in whole.walk()
+            if self._brief and part.loop == "validation" and (shown is None or part in shown)
+        ]
 
     def body(self, part: Part, depth: int, loops: tuple[Part, ...]) -> Iterator[FoldedLine]:
         """The lines below a part; `loops` are those around, itself included, outermost first."""
         if depth >= self._depth:
             return
-        index, shown = 0, None
-        while index < len(part.body):
-            together = self._together(part.body, index)
-            index += len(together)
-            group = [one for one in together if self._selected is None or one in self._selected]
-            if not group:
+        complete = part.turns - (part.turns > 1 and self._cut.is_cut(part))  # what a cut turn lacks says nothing
+        always = np.ones(complete, np.bool_)
+        groups, masks = [], []
+        for together in self._together(part.body, complete):
+            group = [one for one in together if self._shown is None or one in self._shown]
+            if group:
+                groups.append(group)
+                present = group[-1].present
+                masks.append(always if present is None else present[:complete])
+        yield from self._blocks(part, groups, masks, always, depth, loops)
+
+    def _blocks(
+        self,
+        around: Part,
+        groups: list[list[Part]],
+        masks: list[BoolArray],
+        within: BoolArray,
+        depth: int,
+        loops: tuple[Part, ...],
+    ) -> Iterator[FoldedLine]:
+        for block in blocks(masks, within):
+            inside = slice(block.start, block.stop)
+            if block.present is None:
+                yield from self._part(groups[block.start], depth, loops)
                 continue
-            first = group[0]
-            key = None if first.present is None else first.present.tobytes()
-            if key is not None and key != shown:
-                yield self._condition(part, first, depth, loops)
-            shown = key
-            yield from self._part(group, depth + (key is not None), loops)
+            if block.otherwise:
+                yield FoldedLine(depth, "condition", "else:")
+            else:
+                yield self._condition(around, groups[block.start][-1], block.present, depth, loops)
+            yield from self._blocks(around, groups[inside], masks[inside], block.present, depth + 1, loops)
 
-    def _together(self, body: tuple[Part, ...], index: int) -> list[Part]:
-        """The calls from `index` on that make one line: of one hook, on one owner after another, in the same turns."""
-        group = [body[index]]
-        while index + len(group) < len(body) and self._joins(group[-1], body[index + len(group)]):
-            group.append(body[index + len(group)])
-        return group
+    def _together(self, body: tuple[Part, ...], complete: int) -> Iterator[list[Part]]:
+        """The calls that make one line: of one hook, on one owner after another, in the same turns."""
+        group: list[Part] = []
+        for part in body:
+            if group and not self._joins(group[-1], part, complete):
+                yield group
+                group = []
+            group.append(part)
+        if group:
+            yield group
 
-    def _joins(self, one: Part, other: Part) -> bool:
-        if one.code < 0 or other.code < 0 or one.body or other.body or one.turns != other.turns:
+    def _joins(self, one: Part, other: Part, complete: int) -> bool:
+        """Whether a call makes a line with the one before, which must enclose nothing."""
+        if one.code < 0 or other.code < 0 or one.body or one.times is not None or other.times is not None:
             return False
-        same = (one.present is None and other.present is None) or (
-            one.present is not None and other.present is not None and bool((one.present == other.present).all())
-        )
-        return same and self._trace.actions[one.code].hook == self._trace.actions[other.code].hook
+        if self._actions[one.code].hook != self._actions[other.code].hook:
+            return False
+        everywhere = np.ones(complete, np.bool_)
+        present = (everywhere if part.present is None else part.present[:complete] for part in (one, other))
+        return bool(np.equal(*present).all())
 
     def _part(self, group: list[Part], depth: int, loops: tuple[Part, ...]) -> Iterator[FoldedLine]:
-        part = group[0]
+        part = group[-1]
         if part.code == GROUP:
             yield FoldedLine(depth, "loop", f"repeat {_times(part)}:", count=part.turns)
             yield from self.body(part, depth + 1, loops)
         elif part.loop is not None:
             if part.loop == "sanity check" and self._repeats_validation(part):
-                yield replace(self._loop(part, depth, loops), text="sanity check: as validation, see there")
+                yield self._sanity_check(part, depth, loops)
                 return
             yield self._loop(part, depth, loops)
             yield from self.body(part, depth + 1, (*loops, part))
+        elif self._brief and self._is_turn(part):
+            yield from self.body(part, depth, loops)
         else:
-            yield self._call(group, depth)
-            if not (self._brief and self._is_own_affair(part)):
+            own = self._brief and self._is_own_affair(part)
+            yield self._call(
+                group, depth, self._called(part) if own and runs_module(self._actions[part.code]) else None
+            )
+            if not own:
                 yield from self.body(part, depth + 1, loops)
 
     def _repeats_validation(self, part: Part) -> bool:
         """Whether a sanity check runs, between hooks of its own, nothing but what a validation runs in that order."""
-        inner = [one.code for one in part.walk() if one.code != part.code and not self._is_around_sanity(one)]
-        return any(_is_within(inner, known) for known in self._validations)
+        inner = [one for one in part.walk() if one is not part and not self._is_around_sanity(one)]
+        if any(one.code >= 0 and self._cut.note(one) for one in inner):
+            return False
+        return any(_is_within([one.code for one in inner], known) for known in self._validations)
 
     def _is_around_sanity(self, part: Part) -> bool:
-        hook = self._trace.actions[part.code].hook if part.code >= 0 else ""
+        hook = self._actions[part.code].hook if part.code >= 0 else ""
         return hook.startswith("on_sanity_check_") or hook == "val_dataloader"
 
-    def _is_own_affair(self, part: Part) -> bool:
-        """Whether all that a call makes are calls of its owner on itself."""
-        inside = [self._trace.actions[inner.code] for inner in part.walk() if inner.code >= 0]
-        return len({(action.owner_kind, action.owner, action.instance) for action in inside}) == 1
+    def _is_turn(self, part: Part) -> bool:
+        """Whether a call is but Lightning's name for what a turn of a loop runs, and has nothing to tell itself."""
+        action = self._actions[part.code]
+        return not action.owner and action.hook in _TURNS and bool(part.body) and self._cut.note(part) is None
 
-    def _call(self, group: list[Part], depth: int) -> FoldedLine:
-        actions = [self._trace.actions[part.code] for part in group]
-        rows = self._tokens.row[np.concatenate([part.starts for part in group])]
-        took_ns = self._work_ns(rows)
+    def _is_own_affair(self, part: Part) -> bool:
+        """Whether all that a call makes are calls of its owner on itself; of a step, calls of the module on itself."""
+        step = runs_module(self._actions[part.code])
+        if step and any(inner.present is not None for inner in part.body):
+            return False
+        inside = [
+            self._actions[inner.code] for inner in part.walk() if inner.code >= 0 and not (step and inner is part)
+        ]
+        owners = {(action.owner_kind, action.owner, action.instance) for action in inside}
+        return len(owners) == 1 and (not step or inside[0].owner_kind == "module")
+
+    def _called(self, part: Part) -> str | None:
+        """Names of what a step calls, which is not written out below it."""
+        shown = [inner for inner in part.body if self._shown is None or inner in self._shown]
+        actions = [self._actions[inner.code] for inner in shown if inner.code >= 0]
+        names = dict.fromkeys(f"{action.hook}{'*' if action.overridden else ''}" for action in actions)
+        return f"calls {', '.join(names)}" if names else None
+
+    def _call(self, group: list[Part], depth: int, called: str | None) -> FoldedLine:
+        actions = [self._actions[part.code] for part in group]
+        took_ns = self._times.calls(np.concatenate([part.starts for part in group]))
         total_ns, ended = int(took_ns.sum()), len(took_ns) / len(group)
-        is_open = any(int(self._tokens.row[part.starts[-1]]) in self._open for part in group)
         times = f"{_times(group[0])} in a row" if group[0].times is not None else None
-        owners = [f"{action.owner_label}{'*' if action.overridden else ''}" for action in actions if action.owner]
+        owned = [action for action in actions if action.owner]
         return FoldedLine(
             depth,
             "call",
             actions[0].hook,
-            tuple(owners),
+            tuple(f"{action.owner_label}{'*' if action.overridden else ''}" for action in owned),
             actions[0].owner_kind,
-            "unfinished: the recording ends in here" if is_open else times,
+            "; ".join(filter(None, (*dict.fromkeys(map(self._cut.note, group)), times, called))) or None,
             group[0].turns,
             total_ns / ended if ended else None,
-            min(1.0, total_ns / self._whole_ns),
+            self._times.share(total_ns),
+            tuple(action.owner_kind for action in owned),
         )
-
-    def _work_ns(self, rows: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-        """Times of those of these calls that ended, in ns."""
-        took_ns = self._trace.duration_ns[rows]
-        ended = took_ns >= 0
-        return self._pauses.work_ns(self._trace.start_ns[rows][ended], took_ns[ended])
 
     def _loop(self, part: Part, depth: int, loops: tuple[Part, ...]) -> FoldedLine:
         name = part.loop or ""
-        total_ns = sum(int(self._work_ns(self._tokens.row[inner.starts]).sum()) for inner in _calls_inside(part))
         line = FoldedLine(depth, "loop", f"{name}:", count=part.turns)
         if -1 - part.code < CALLS:
             line = replace(line, text=f"trainer.{name}:" if name != "trainer" else "trainer:")
-        elif name in _COUNTED:
-            lengths = np.ones(1, np.int64) if part.times is None else np.unique(part.times)
-            first = int(self._index(part).min())
-            last = int(self._index(part).max()) + 1
-            span = f"{first}, {last}" if first else f"{last}"
-            note = self._length_reason(name, int(lengths[-1]), loops)
-            varying = f"{lengths[0]} to {lengths[-1]} turns each" if len(lengths) > 1 else None
-            comment = "; ".join(filter(None, (varying, note))) or None
-            line = replace(line, text=f"for {name} in range({span}):", comment=comment)
-        return replace(line, mean_ns=total_ns / part.turns, share=min(1.0, total_ns / self._whole_ns))
+        elif name in COUNTED:
+            index = self._turns.index(part)
+            first, end = int(index.min()), int(index.max()) + 1
+            text = f"for {name} in range({f'{first}, ' if first else ''}{end}):"
+            line = replace(line, text=text, comment=self._length(part, end, loops))
+        total_ns = self._times.loop(part)
+        return replace(line, mean_ns=total_ns / part.turns, share=self._times.share(total_ns))
 
-    def _length_reason(self, name: str, length: int, loops: tuple[Part, ...]) -> str | None:
-        """The trainer argument that says how many turns a loop takes."""
-        around = [part.loop for part in loops]
-        argument = "max_epochs"
-        if name == "batch":
-            stages = {"sanity check": "num_sanity_val_steps", "validation": "limit_val_batches"}
-            calls = {"validate": "limit_val_batches", "test": "limit_test_batches", "predict": "limit_predict_batches"}
-            known = [(stages | calls).get(kind or "") for kind in reversed(around)]
-            argument = next(filter(None, known), "limit_train_batches")
-        value = self._trainer.get(argument)
-        return f"{argument}={value}" if type(value) is int and value == length else None
+    def _sanity_check(self, part: Part, depth: int, loops: tuple[Part, ...]) -> FoldedLine:
+        """The line for a whole sanity check."""
+        lengths = (self._length(one, one.turns, (*loops, part)) for one in part.walk() if one.loop == "batch")
+        line = self._loop(part, depth, loops)
+        return replace(line, text="sanity check: as validation, see there", comment=next(filter(None, lengths), None))
 
-    def _index(self, loop: Part) -> "np.ndarray[Any, Any]":
-        """By turn of a counted loop, the number that Lightning gives it."""
-        context = self._trace.context[self._tokens.row[loop.starts]]
-        values = getattr(self._trace.contexts, loop.loop or "")
-        return np.asarray(values[context], np.int64)
+    def _length(self, loop: Part, end: int, loops: tuple[Part, ...]) -> str | None:
+        """How many turns a loop takes, if that varies, and which argument says so."""
+        times = np.ones(1, np.int64) if loop.times is None else loop.times
+        least, most = int(times.min()), int(times.max())
+        varying = f"{least} to {most} turns each" if least < most else None
+        reason = None
+        if loop.loop == "epoch":
+            reason = self._reasons.of_epochs(end, self._turns.steps())
+        elif loop.loop == "batch":
+            reason = self._reasons.of_batches([one.loop or "" for one in loops], most)
+        ends = UNFINISHED if self._cut.ends_in(loop) else None
+        return "; ".join(filter(None, (varying, reason, ends))) or None
 
-    def _condition(self, around: Part, part: Part, depth: int, loops: tuple[Part, ...]) -> FoldedLine:
-        assert part.present is not None
-        counters = [self._counter(loop, around) for loop in reversed(loops) if loop.loop in _COUNTED]
-        found = condition(part.present, counters, lambda one: self._reason(one, part, loops))
+    def _condition(
+        self, around: Part, part: Part, present: BoolArray, depth: int, loops: tuple[Part, ...]
+    ) -> FoldedLine:
+        counters = self._turns.counters(around, loops, part.loop == "validation")
+        if present.any():
+            complete = np.arange(around.turns) < len(present)
+            counters = [counter.at(complete) for counter in counters]
+        elif part.present is not None:  # it ran in the one turn that was cut off
+            present = part.present
+        found = condition(present, counters, lambda one: self._reason(one, around, part, loops))
         return FoldedLine(depth, "condition", f"if {found.text}:", comment=found.reason)
 
-    def _counter(self, loop: Part, around: Part) -> Counter:
-        turn = np.searchsorted(loop.starts, around.starts, side="right") - 1
-        last = np.ones(loop.turns, np.bool_)
-        if loop.times is not None:
-            last[:] = False
-            last[np.cumsum(loop.times) - 1] = True
-        return Counter(loop.loop or "", self._index(loop)[turn], last[turn])
-
-    def _reason(self, found: Condition, part: Part, loops: tuple[Part, ...]) -> str | None:
-        """The trainer argument whose value is the number in a condition."""
-        arguments = self._trainer
+    def _reason(self, found: Condition, around: Part, part: Part, loops: tuple[Part, ...]) -> str | None:
+        batches = next((self._turns.planned(loop) for loop in reversed(loops) if loop.loop == "batch"), 1)
         if part.loop == "validation":
-            interval = arguments.get("val_check_interval")
-            if found.loop == "epoch" and found.every and arguments.get("check_val_every_n_epoch") == found.every:
-                return f"check_val_every_n_epoch={found.every}"
-            if found.loop == "batch" and found.every and type(interval) in (int, float):
-                turns = int(np.max(loops[-1].times)) if loops[-1].times is not None else 1
-                batches = int(turns * interval) if type(interval) is float else interval
-                return f"val_check_interval={interval}" if batches == found.every else None
+            return self._reasons.of_validation(found, batches)
+        if part.code < 0:
             return None
-        every = arguments.get("accumulate_grad_batches")
-        training = part.code >= 0 and self._trace.actions[part.code].hook in _STEP_HOOKS
-        return f"accumulate_grad_batches={every}" if training and every == found.every and every != 1 else None
-
-
-def _calls_inside(part: Part) -> Iterator[Part]:
-    """The outermost calls below a loop."""
-    waiting = list(part.body)
-    while waiting:
-        inner = waiting.pop()
-        if inner.code >= 0:
-            yield inner
-        else:
-            waiting.extend(inner.body)
+        hook = self._actions[part.code].hook
+        if around.code >= 0 and hook == "save_checkpoint":
+            return self._reasons.of_checkpoint(found, self._actions[around.code])
+        return self._reasons.of_step(found, hook, batches)
 
 
 def _times(part: Part) -> str:

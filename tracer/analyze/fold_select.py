@@ -62,15 +62,20 @@ def unknown_owners(trace: Trace, owners: Collection[str]) -> tuple[str, ...]:
     return tuple(owner for owner in owners if owner.lower() not in known)
 
 
+def runs_module(action: Action) -> bool:
+    """Whether a call of the strategy stands for the module's step of that name, which has no call of its own."""
+    return action.owner_kind == "strategy" and action.hook in _STEPS
+
+
 def _wanted(trace: Trace, owners: Collection[str], overridden_only: bool) -> BoolArray:
     """By action, whether it is one of those asked for."""
     asked = frozenset(owner.lower() for owner in owners)
     modules = frozenset().union(*(_names(action) for action in trace.actions if action.owner_kind == "module"))
 
     def wants(action: Action) -> bool:
-        runs_module = action.owner_kind == "strategy" and action.hook in _STEPS
-        answers = _names(action) | modules if runs_module else _names(action)
-        return (not asked or bool(asked & answers)) and (not overridden_only or runs_module or bool(action.overridden))
+        own = runs_module(action) or bool(action.overridden)
+        answers = _names(action) | modules if runs_module(action) else _names(action)
+        return (not asked or bool(asked & answers)) and (not overridden_only or own)
 
     return np.array([wants(action) for action in trace.actions], np.bool_)
 
