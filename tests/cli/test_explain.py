@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.builders import make_run
+from tests.builders import LiveRun, action_lines, make_run
 from tests.export.test_page import Outline
 from tracer import open_run
 from tracer.cli import main
+from tracer.run.layout import PAUSE_HOOK, PAUSE_OWNER
 
 Captured = pytest.CaptureFixture[str]
 
@@ -235,12 +236,26 @@ def test_the_file_decides_the_format_and_is_not_replaced(tmp_path: Path, capsys:
     assert (run / "explain.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
-def test_owners_that_do_not_fit_are_counted(tmp_path: Path, capsys: Captured) -> None:
-    make_run(tmp_path / "run", callbacks=[f"Callback{letter}" for letter in "ABCDEFGHIJ"])
+def test_owners_that_do_not_fit_go_on_below(tmp_path: Path, capsys: Captured) -> None:
+    names = [f"Callback{letter}" for letter in "ABCDEFGHIJ"]  # each with functions of its own
+    make_run(tmp_path / "run", callbacks=names)
     assert main(["explain", "run"]) == 0
-    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("on_fit_start"))
-    named, more = re.fullmatch(r" *on_fit_start: (.*), \+(\d+) +1 .*", line).groups()  # type: ignore[union-attr]
-    assert len(named.split(", ")) + int(more) == 11
+    out = capsys.readouterr().out
+    assert all(len(line) <= 100 for line in out.splitlines())
+    owners = re.search(r"^  on_fit_start: ((?:.*\n)*?)  \S", out, re.MULTILINE)
+    assert owners is not None
+    assert re.findall(r"Callback\w\*|TinyModel", owners[1]) == [*(f"{name}*" for name in names), "TinyModel"]
+
+
+def test_pauses_are_left_out_and_told(tmp_path: Path, capsys: Captured) -> None:
+    live = LiveRun(tmp_path / "run")
+    live.play.span("loop", PAUSE_OWNER, PAUSE_HOOK)
+    (tmp_path / "run" / "actions-0.jsonl").write_text("".join(action_lines(live.play)), encoding="utf-8")
+    live.finish()
+    assert main(["explain", "run"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("# run, recorded with Lightning 2.6.6, 1.00 ms of pauses left out")
+    assert PAUSE_HOOK not in out.partition("\n")[2]
 
 
 def test_colours_are_for_a_terminal(tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:

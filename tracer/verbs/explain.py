@@ -3,11 +3,11 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tracer.errors import NotFoundError
 from tracer.export.output import check_free, new_file
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tracer.analyze.findings_base import Finding
     from tracer.analyze.fold_lines import FoldedLine
     from tracer.run import Run
+    from tracer.run.info import RunInfo
     from tracer.run.trace import Trace
     from tracer.verbs.explained import Explanation
 
@@ -73,10 +74,11 @@ def configure(parser: VerbParser) -> None:
     add_output(parser, "stdout; for html a file in the run's directory")
     formats = "\n".join(f"  {name:<10}{entry.summary}" for name, entry in FORMATS.items())
     parser.epilog = (
-        "`*` marks who brings a function of their own. mean and share are times without pauses; a loop's\n"
-        "are those of the calls in one turn. Without --depth, what an owner calls on itself is left out,\n"
-        "and a sanity check that only repeats the validation is one line. Below stands what deserves a\n"
-        "look, if anything does.\n"
+        "`*` marks who brings a function of their own; `+4` stands for four more callbacks that do not.\n"
+        "What is below several owners belongs to the last. mean and share are times without pauses; a\n"
+        "loop's are those of the calls in one turn. Without --depth, what an owner calls on itself is left\n"
+        "out, and a sanity check that only repeats the validation is one line. Below stands what deserves\n"
+        "a look, if anything does.\n"
         f"\nformats (all but text always say why):\n{formats}\n"
         "\nexamples:\n  hooktrace explain --stage validate --depth 5\n  hooktrace explain --owner EarlyStopping --why\n"
         "  hooktrace explain --expected fit --docs\n  hooktrace explain -o loop.html"
@@ -114,6 +116,8 @@ def _format(args: argparse.Namespace) -> str:
 
 def _explain_run(args: argparse.Namespace, run: "Run", form: str) -> None:
     from tracer.analyze.findings import findings
+    from tracer.analyze.stats import paused_ns
+    from tracer.verbs.text import duration
     from tracer.verbs.warnings import lowest_rank, warn_about
 
     path = _path(args, form, run.path / "explain.html")
@@ -121,8 +125,9 @@ def _explain_run(args: argparse.Namespace, run: "Run", form: str) -> None:
     warn_about(run, trace)
     version, state = run.info.versions.get("lightning"), run.state
     said = [f"recorded with Lightning {version}"] * bool(version) + [state] * (state != "finished")
-    title = ", ".join([run.name, *said])
-    lines = _lines(args, run.info.trainer, trace, run.name)
+    paused = paused_ns(trace)
+    title = ", ".join([run.name, *said, *[f"{duration(paused)} of pauses left out"] * bool(paused)])
+    lines = _lines(args, run.info, trace, run.name)
     _show(args, form, path, _explanation(args, title, trace, lines, findings(trace, run.info)))
 
 
@@ -135,11 +140,11 @@ def _explain_expected(args: argparse.Namespace, form: str) -> None:
     with expected_run(args.expected) as run:
         trace, info = run.trace(), run.info
     title = f"trainer.{args.expected} of a minimal model, as Lightning {info.versions.get('lightning')} runs it"
-    lines = without_recorder(_lines(args, info.trainer, trace, "a minimal model"))
+    lines = without_recorder(_lines(args, info, trace, "a minimal model"))
     _show(args, form, path, replace(_explanation(args, title, trace, lines), timed=False))
 
 
-def _lines(args: argparse.Namespace, trainer: Mapping[str, Any], trace: "Trace", name: str) -> "tuple[FoldedLine, ...]":
+def _lines(args: argparse.Namespace, info: "RunInfo", trace: "Trace", name: str) -> "tuple[FoldedLine, ...]":
     """What is asked for of the loop of a trace.
 
     Raises:
@@ -155,7 +160,13 @@ def _lines(args: argparse.Namespace, trainer: Mapping[str, Any], trace: "Trace",
         kinds = ", ".join(OWNER_KINDS)
         raise NotFoundError(f"{name} has no owner {unknown[0]!r} ({_there(owner_labels(trace))}; or a kind: {kinds})")
     return explain_lines(
-        trace, trainer, args.depth, stage=stage, owners=args.owner, overridden_only=args.overridden_only
+        trace,
+        info.trainer,
+        args.depth,
+        callbacks=info.callbacks,
+        stage=stage,
+        owners=args.owner,
+        overridden_only=args.overridden_only,
     )
 
 

@@ -93,12 +93,13 @@ def _ended_by_sigterm() -> Iterator[None]:
 def without_recorder(lines: "Sequence[FoldedLine]") -> "tuple[FoldedLine, ...]":
     """The lines as they would be if nobody had recorded, without times: those of such a small model say nothing."""
     return tuple(
-        replace(
-            line,
-            owners=tuple(owner for owner in line.owners if owner.rstrip("*") != _RECORDER),
-            mean_ns=None,
-            share=None,
-        )
+        _without_recorder(line)
         for line in lines
         if not line.owners or any(owner.rstrip("*") != _RECORDER for owner in line.owners)
     )
+
+
+def _without_recorder(line: "FoldedLine") -> "FoldedLine":
+    kept = [number for number, owner in enumerate(line.owners) if owner.rstrip("*") != _RECORDER]
+    owners, kinds = (tuple(values[number] for number in kept) for values in (line.owners, line.owner_kinds))
+    return replace(line, owners=owners, owner_kinds=kinds, mean_ns=None, share=None)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from tracer.analyze.docs_check import Difference
 from tracer.analyze.findings_text import finding_lines
 from tracer.analyze.fold_lines import FoldedLine
+from tracer.analyze.fold_owners import fitted
 from tracer.run.text import plain_text
 from tracer.verbs.explained import Explanation, is_unfinished
 from tracer.verbs.text import duration
@@ -47,8 +48,9 @@ def loop_pieces(explanation: Explanation) -> "Iterator[list[_Piece]]":
     title = plain_text(f"# {explanation.title}" if explanation.title else "", WIDTH - numbers - 1)
     yield [(f"{title:{WIDTH - numbers}}{'calls':>{_COUNT}}{times}", _DIM)]
     for line, why, marks in zip(explanation.lines, explanation.whys, explanation.marks(), strict=True):
-        shown, below = _commented(line, WIDTH - numbers - 1 if line.count is not None else WIDTH)
-        yield _line(shown, numbers)
+        rows, below = _rows(line, WIDTH - numbers - 1 if line.count is not None else WIDTH)
+        yield _line(line, rows[0], numbers)
+        yield from ([(text, "")] for text in rows[1:])
         indent = "  " * min(line.depth + 1, _DEEPEST + 1)
         for text, look in ((below, _WARN if is_unfinished(line) else _DIM), (why, _DIM)):
             if text:
@@ -58,42 +60,29 @@ def loop_pieces(explanation: Explanation) -> "Iterator[list[_Piece]]":
             yield [(f"{indent}! docs: {said} [{number}]", _WARN)]
 
 
-def _commented(line: FoldedLine, width: int) -> tuple[FoldedLine, str | None]:
-    """The line, and its comment by itself if there is no room for it beside what it is about."""
-    owners = f": {', '.join(line.owners)}" if line.owners else ""
-    if line.kind == "condition" or len(f"{_indented(line)}{owners}  # {line.comment or ''}") <= width:
-        return line, None
-    return replace(line, comment=None), line.comment
+def _rows(line: FoldedLine, width: int) -> tuple[list[str], str | None]:
+    """The line within so many columns, and its comment by itself if there is no room for it."""
+    indent = "  " * min(line.depth, _DEEPEST)
+    rows, below = fitted(line, width - len(indent), WIDTH - len(indent)), None
+    if line.comment and line.kind != "condition" and (len(rows) > 1 or len(rows[0]) > width - len(indent)):
+        bare = replace(line, comment=None)
+        rows, below = fitted(bare, width - len(indent), WIDTH - len(indent)), line.comment
+    return [plain_text(indent + row, WIDTH if number else width) for number, row in enumerate(rows)], below
 
 
-def _indented(line: FoldedLine) -> str:
-    return "  " * min(line.depth, _DEEPEST) + line.text
-
-
-def _line(line: FoldedLine, numbers: int) -> list[_Piece]:
-    width = WIDTH - numbers - 1 if line.count is not None else WIDTH
-    comment = f"  # {line.comment}" if line.comment else ""
-    owners = owners_text(line.owners, width - len(_indented(line)) - len(comment) - 2)
-    head = plain_text(_indented(line), width)
-    rest = plain_text(f"{f': {owners}' if owners else ''}{comment}", max(0, width - len(head)))
-    pieces = [(head, "" if line.kind == "call" else _BOLD), (rest, _WARN if is_unfinished(line) else "")]
+def _line(line: FoldedLine, row: str, numbers: int) -> list[_Piece]:
+    head = len("  " * min(line.depth, _DEEPEST) + line.text)
+    pieces = [
+        (row[:head], "" if line.kind == "call" else _BOLD),
+        (row[head:], _WARN if is_unfinished(line) else ""),
+    ]
     if line.count is None:
         return pieces
     share = "" if line.share is None else f"{line.share * 100:.1f} %"
     mean = "" if line.mean_ns is None else duration(line.mean_ns)
     times = f"{mean:>9}{share:>9}" if numbers > _COUNT else ""
-    gap = " " * (width + 1 - len(head) - len(rest))
+    gap = " " * (WIDTH - numbers - len(row))
     return [*pieces, (f"{gap}{line.count:>{_COUNT},}{times}", _DIM)]
-
-
-def owners_text(owners: Sequence[str], room: int) -> str:
-    """Owners in order, as many as there is room for; how many more there are, if there are."""
-    for shown in range(len(owners), 0, -1):
-        more = len(owners) - shown
-        text = ", ".join(owners[:shown]) + (f", +{more}" if more else "")
-        if len(text) <= room or (shown == 1 and room >= _COUNT):
-            return plain_text(text, max(room, 1))
-    return ""
 
 
 def _differences(differences: "Sequence[Difference] | None") -> Iterator[list[_Piece]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from tracer.analyze.docs_check import Difference
 from tracer.analyze.docs_claims import Claim
 from tracer.analyze.findings_base import Finding
+from tracer.analyze.fold_cut import UNFINISHED
 from tracer.analyze.fold_lines import FoldedLine
 
 
@@ -74,4 +75,4 @@ def first_whys(lines: Sequence[FoldedLine]) -> tuple[str | None, ...]:
 
 def is_unfinished(line: FoldedLine) -> bool:
     """Whether the recording ends in it."""
-    return (line.comment or "").startswith("unfinished")
+    return UNFINISHED in (line.comment or "")
