@@ -4,8 +4,9 @@ It stands beside the rooms because it belongs to none: it trains, so no verb may
 recorder either, but one more program that has a `HookTracer` among its callbacks. The verb starts it as a process of
 its own: `python -m tracer.expected FUNCTION DIRECTORY`.
 
-The model has its steps, the data its loaders, the callback nothing at all, and the trainer is as Lightning makes it,
-but for what would depend on the machine: it runs on the CPU, in one process, without a progress bar.
+The model has its steps, the data its loaders, the callback nothing at all. The trainer is as Lightning makes it, but
+for what would depend on the machine: it runs on the CPU, in one process, without a progress bar. It is given the
+checkpoint that it would add itself, so that it shows where that goes in the order.
 """
 
 import sys
@@ -18,9 +19,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 if TYPE_CHECKING or find_spec("lightning") is not None:
     from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+    from lightning.pytorch.callbacks import ModelCheckpoint
     from lightning.pytorch.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
 else:
     from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
+    from pytorch_lightning.callbacks import ModelCheckpoint
     from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from tracer.record.callback import HookTracer
@@ -105,7 +108,7 @@ def trace(function: str, directory: Path) -> None:
         accelerator="cpu",
         devices=1,
         plugins=[LightningEnvironment()],  # not what this machine offers: a cluster would be waited for
-        callbacks=[MyCallback(), HookTracer(directory / "run")],
+        callbacks=[ModelCheckpoint(), MyCallback(), HookTracer(directory / "run")],
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=directory,

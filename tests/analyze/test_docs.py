@@ -1,12 +1,13 @@
 """What Lightning's documentation says otherwise: every entry against what the installed Lightning does and says."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from lightning.pytorch import Callback, LightningModule
+from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 
 from tests.builders import Script, make_run, records
 from tests.record.models import Manual, Plain, trainer
@@ -16,6 +17,7 @@ from tracer.analyze.docs_claims import CLAIMS, Claim, Docstring
 from tracer.expected import trace as trace_expected
 from tracer.run.build import TraceBuilder
 from tracer.run.events import Action
+from tracer.run.info import CallbackInfo
 from tracer.run.layout import FUNCTIONS, STAGES
 from tracer.run.trace import Trace
 
@@ -29,12 +31,13 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[s
     for function in FUNCTIONS:
         directory = tmp_path_factory.mktemp(function)
         trace_expected(function, directory)
-        found[function] = found_in(open_run(directory / "run").trace())
+        run = open_run(directory / "run")
+        found[function] = found_in(run.trace(), run.info.callbacks)
     return found
 
 
-def found_in(trace: Trace) -> dict[str, Difference]:
-    return {one.claim.id: one for one in differences(trace)}
+def found_in(trace: Trace, callbacks: Sequence[CallbackInfo] = ()) -> dict[str, Difference]:
+    return {one.claim.id: one for one in differences(trace, callbacks)}
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
@@ -67,6 +70,14 @@ def recorded(tmp_path: Path, model: LightningModule) -> Trace:
 
 def test_a_module_that_overrides_the_hook_has_no_difference_there(tmp_path: Path) -> None:
     assert "validation-model-train" not in found_in(recorded(tmp_path, Plain()))
+
+
+def test_callbacks_in_the_order_given_are_no_difference(tmp_path: Path) -> None:
+    trainer(tmp_path, [HookTracer(tmp_path / "run"), Timer(), ModelCheckpoint()]).validate(Plain())
+    run = open_run(tmp_path / "run")
+
+    assert [callback.given for callback in run.info.callbacks] == [0, 1, 2]
+    assert "callback-order" not in found_in(run.trace(), run.info.callbacks)
 
 
 def test_what_did_not_run_is_no_difference(tmp_path: Path) -> None:

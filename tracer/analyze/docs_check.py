@@ -4,7 +4,7 @@ A statement is contradicted if the relation that is true instead holds in all tu
 cannot decide, because the hooks in question were not called, is no difference.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +13,7 @@ import numpy as np
 from tracer.analyze.docs_claims import CLAIMS, Claim, Relation
 from tracer.analyze.fold_paths import BoolArray
 from tracer.run.events import Int64Array
+from tracer.run.info import CallbackInfo
 from tracer.run.layout import FUNCTIONS
 from tracer.run.trace import Trace
 
@@ -42,9 +43,14 @@ class Difference:
         return self.claim.at or self.hooks
 
 
-def differences(trace: Trace) -> tuple[Difference, ...]:
-    """What of `CLAIMS` a trace contradicts, in their order."""
-    calls = _Calls(trace)
+def differences(trace: Trace, callbacks: Sequence[CallbackInfo] = ()) -> tuple[Difference, ...]:
+    """What of `CLAIMS` a trace contradicts, in their order.
+
+    Args:
+        trace: The trace.
+        callbacks: What run.json says of the callbacks.
+    """
+    calls = _Calls(trace, callbacks)
     found = ((claim, tuple(hook for hook in claim.hooks if holds(claim, hook, calls))) for claim in CLAIMS)
     return tuple(Difference(claim, hooks) for claim, hooks in found if hooks)
 
@@ -57,8 +63,8 @@ def holds(claim: Claim, hook: str, calls: "_Calls") -> bool | None:
 class _Calls:
     """The calls of a trace, by hook."""
 
-    def __init__(self, trace: Trace) -> None:
-        self.trace = trace
+    def __init__(self, trace: Trace, callbacks: Sequence[CallbackInfo]) -> None:
+        self.trace, self.callbacks = trace, callbacks
 
     @cached_property
     def function(self) -> Int64Array:
@@ -158,6 +164,11 @@ def _has_no_strategy(claim: Claim, hook: str, calls: _Calls) -> bool | None:
     return "strategy" not in _kinds(claim, hook, calls) if "module" in _kinds(claim, hook, calls) else None
 
 
+def _is_moved(claim: Claim, hook: str, calls: _Calls) -> bool | None:
+    given = [callback.given for callback in calls.callbacks if callback.given is not None]
+    return given != sorted(given) if "callback" in _kinds(claim, hook, calls) else None
+
+
 def _kinds(claim: Claim, hook: str, calls: _Calls) -> set[str]:
     numbers = np.unique(calls.trace.action[calls.rows((hook,), function=claim.function)])
     return {calls.trace.actions[number].owner_kind for number in numbers.tolist()}
@@ -173,4 +184,5 @@ _RELATIONS: dict[Relation, Callable[[Claim, str, _Calls], bool | None]] = {
     "callbacks only": _has_callbacks_only,
     "module": _has_module,
     "no strategy": _has_no_strategy,
+    "moved": _is_moved,
 }

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Relation = Literal[
-    "after", "before", "encloses", "within", "never", "called", "callbacks only", "module", "no strategy"
+    "after", "before", "encloses", "within", "never", "called", "callbacks only", "module", "no strategy", "moved"
 ]
 """What is true of a claim's hooks: each of them begins after (before) all others in a turn; encloses all others; lies
 within one of the others; is never called though all others are; is called; is called on callbacks alone; is called on
-the module; is called on the module and not on the strategy."""
+the module; is called on the module and not on the strategy; is called on callbacks in another order than given."""
 
 _SITE: Final = "https://lightning.ai/docs/pytorch/stable"
 MODULE_PAGE: Final = f"{_SITE}/common/lightning_module.html#hooks"
@@ -134,6 +134,28 @@ CLAIMS: Final[tuple[Claim, ...]] = (
             Docstring("LightningModule", "on_before_zero_grad", "with weights updated"),
         ),
         turn="batch",
+    ),
+    Claim(
+        "gradient-clipping",
+        ("configure_gradient_clipping",),
+        "`configure_gradient_clipping` is called before `optimizer_step`",
+        "it is called within `optimizer_step`, as the last thing before that step changes the weights",
+        "really within `optimizer_step`",
+        "within",
+        ("optimizer_step",),
+        docstrings=(
+            Docstring("LightningModule", "configure_gradient_clipping", "Called before :meth:`optimizer_step`."),
+        ),
+        turn="batch",
+    ),
+    Claim(
+        "callback-order",
+        ("setup",),
+        "callbacks are always called in the order in which they are passed to the trainer",
+        "tuners are moved to the front and checkpoints to the end, whatever the order given",
+        "callbacks really in another order than given",
+        "moved",
+        pages=(HOOKS_PAGE,),
     ),
     Claim(
         "fit-start",

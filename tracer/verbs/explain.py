@@ -123,12 +123,13 @@ def _explain_run(args: argparse.Namespace, run: "Run", form: str) -> None:
     path = _path(args, form, run.path / "explain.html")
     trace = run.trace(lowest_rank(run) if args.rank is None else args.rank)
     warn_about(run, trace)
-    version, state = run.info.versions.get("lightning"), run.state
+    info, state = run.info, run.state
+    version = info.versions.get("lightning")
     said = [f"recorded with Lightning {version}"] * bool(version) + [state] * (state != "finished")
     paused = paused_ns(trace)
     title = ", ".join([run.name, *said, *[f"{duration(paused)} of pauses left out"] * bool(paused)])
-    lines = _lines(args, run.info, trace, run.name)
-    _show(args, form, path, _explanation(args, title, trace, lines, findings(trace, run.info)))
+    lines = _lines(args, info, trace, run.name)
+    _show(args, form, path, _explanation(args, title, trace, info, lines, findings(trace, info)))
 
 
 def _explain_expected(args: argparse.Namespace, form: str) -> None:
@@ -141,7 +142,7 @@ def _explain_expected(args: argparse.Namespace, form: str) -> None:
         trace, info = run.trace(), run.info
     title = f"trainer.{args.expected} of a minimal model, as Lightning {info.versions.get('lightning')} runs it"
     lines = without_recorder(_lines(args, info, trace, "a minimal model"))
-    _show(args, form, path, replace(_explanation(args, title, trace, lines), timed=False))
+    _show(args, form, path, replace(_explanation(args, title, trace, info, lines), timed=False))
 
 
 def _lines(args: argparse.Namespace, info: "RunInfo", trace: "Trace", name: str) -> "tuple[FoldedLine, ...]":
@@ -178,6 +179,7 @@ def _explanation(
     args: argparse.Namespace,
     title: str,
     trace: "Trace",
+    info: "RunInfo",
     lines: "tuple[FoldedLine, ...]",
     found: "tuple[Finding, ...]" = (),
 ) -> "Explanation":
@@ -186,7 +188,7 @@ def _explanation(
 
     nothing = "no call is of the kind that was asked for" if len(trace) else "there are no spans yet"
     kinds = {action.owner_label: action.owner_kind for action in trace.actions}
-    said = differences(trace) if args.docs else None
+    said = differences(trace, info.callbacks) if args.docs else None
     explanation = Explanation(title, nothing, lines, first_whys(lines), kinds, found, said)
     thinned = args.stage or args.owner or args.overridden_only
     return explanation.with_shown_differences() if thinned else explanation
