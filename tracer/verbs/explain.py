@@ -187,9 +187,8 @@ def _explanation(
     from tracer.verbs.explained import Explanation, first_whys
 
     nothing = "no call is of the kind that was asked for" if len(trace) else "there are no spans yet"
-    kinds = {action.owner_label: action.owner_kind for action in trace.actions}
     said = differences(trace, info.callbacks) if args.docs else None
-    explanation = Explanation(title, nothing, lines, first_whys(lines), kinds, found, said)
+    explanation = Explanation(title, nothing, lines, first_whys(lines), found, said)
     thinned = args.stage or args.owner or args.overridden_only
     return explanation.with_shown_differences() if thinned else explanation
 

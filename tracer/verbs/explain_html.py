@@ -31,8 +31,8 @@ def _loop(explanation: Explanation) -> Iterator[str]:
     if not explanation.lines:
         yield f"<p>{escape(explanation.nothing)}</p>"
         return
-    kinds = [kind for kind in OWNER_KINDS if any(explanation.kinds.get(name) == kind for name in _names(explanation))]
-    legend = " ".join(f'<span class="chip {kind}">{kind}</span>' for kind in kinds)
+    there = {kind for line in explanation.lines for kind in line.owner_kinds}
+    legend = " ".join(f'<span class="chip {kind}">{kind}</span>' for kind in OWNER_KINDS if kind in there)
     folds = " ".join(f'<button data-depth="{depth}">{depth} levels</button>' for depth in _LEVELS)
     yield '<div class="tools">'
     yield f'<span>fold to {folds} <button data-depth="100">all</button></span>'
@@ -47,10 +47,6 @@ def _loop(explanation: Explanation) -> Iterator[str]:
     yield "</div>"
 
 
-def _names(explanation: Explanation) -> set[str]:
-    return {owner.rstrip("*") for line in explanation.lines for owner in line.owners}
-
-
 def _tree(explanation: Explanation) -> Iterator[str]:
     """The lines, each with those below it inside."""
     lines, marks = explanation.lines, explanation.marks()
@@ -60,7 +56,7 @@ def _tree(explanation: Explanation) -> Iterator[str]:
         while around and around[-1] >= line.depth:
             around.pop()
             yield "</div></details>"
-        row = f'<div class="row {line.kind}">{_row(line, explanation)}</div>{_notes(explanation, why, marked)}'
+        row = f'<div class="row {line.kind}">{_row(line, explanation.timed)}</div>{_notes(explanation, why, marked)}'
         if deeper > line.depth:
             around.append(line.depth)
             yield f'<details open data-depth="{line.depth + 1}"><summary>{row}</summary><div class="inside">'
@@ -69,15 +65,15 @@ def _tree(explanation: Explanation) -> Iterator[str]:
     yield "</div></details>" * len(around)
 
 
-def _row(line: FoldedLine, explanation: Explanation) -> str:
-    chips = " ".join(_chip(owner, explanation) for owner in line.owners)
+def _row(line: FoldedLine, timed: bool) -> str:
+    chips = " ".join(map(_chip, line.owners, line.owner_kinds))
     look = "comment bad" if is_unfinished(line) else "comment"
     comment = f'<span class="{look}"># {escape(line.comment)}</span>' if line.comment else ""
     head = f"<span><code>{escape(line.text, _LONG)}</code> {chips} {comment}</span>"
     if line.count is None:
         return head
     count = f'<span class="number">{line.count:,}</span>'
-    return head + count + (_times(line) if explanation.timed else "")
+    return head + count + (_times(line) if timed else "")
 
 
 def _times(line: FoldedLine) -> str:
@@ -87,10 +83,10 @@ def _times(line: FoldedLine) -> str:
     return f'<span class="number">{mean}</span><span class="share">{bar}</span>'
 
 
-def _chip(owner: str, explanation: Explanation) -> str:
-    name = owner.rstrip("*")
+def _chip(owner: str, kind: str) -> str:
+    name = owner.removesuffix("*")
     own = " own" if owner != name else ""
-    return f'<span class="chip {explanation.kinds.get(name, "")}{own}">{escape(name)}</span>'
+    return f'<span class="chip {escape(kind)}{own}">{escape(name)}</span>'
 
 
 def _notes(explanation: Explanation, why: str | None, marked: Sequence[int]) -> str:

@@ -1,6 +1,6 @@
 """What `hooktrace explain` has to tell, without how it looks: every format shows the same."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tracer.analyze.docs_check import Difference
@@ -19,7 +19,6 @@ class Explanation:
         nothing: What to say if there are no lines.
         lines: The loop.
         whys: By line, why the hook is where it is; None where there is nothing to say, or where it was said already.
-        kinds: The kind of each owner, by label.
         findings: What deserves a look.
         differences: What Lightning's documentation says otherwise; None if nobody asked.
         timed: Whether the times mean something.
@@ -29,7 +28,6 @@ class Explanation:
     nothing: str
     lines: tuple[FoldedLine, ...]
     whys: tuple[str | None, ...]
-    kinds: Mapping[str, str]
     findings: tuple[Finding, ...] = ()
     differences: tuple[Difference, ...] | None = None
     timed: bool = True
