@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.analyze.ranks import trained
 from tests.builders import LiveRun, action_lines, make_run
+from tests.cli.test_ranks import write
 from tests.export.test_page import Outline
 from tracer import open_run
 from tracer.cli import main
@@ -256,6 +258,13 @@ def test_pauses_are_left_out_and_told(tmp_path: Path, capsys: Captured) -> None:
     out = capsys.readouterr().out
     assert out.startswith("# run, recorded with Lightning 2.6.6, 1.00 ms of pauses left out")
     assert PAUSE_HOOK not in out.partition("\n")[2]
+
+
+def test_of_several_ranks_one_is_named(tmp_path: Path, capsys: Captured) -> None:
+    write(tmp_path / "run", trained(4))
+    for options, rank in (([], 0), (["--rank", "1"], 1)):
+        assert main(["explain", "run", *options]) == 0
+        assert capsys.readouterr().out.startswith(f"# run, rank {rank}, recorded with Lightning 2.6.6 ")
 
 
 def test_colours_are_for_a_terminal(tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:

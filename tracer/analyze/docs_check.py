@@ -67,30 +67,39 @@ class _Calls:
         self.trace, self.callbacks = trace, callbacks
 
     @cached_property
-    def function(self) -> Int64Array:
-        """By call, which trainer function it is in."""
-        return self.trace.column("function")
-
-    @cached_property
-    def _turns(self) -> dict[str, Int64Array]:
-        return {}
-
-    def turns(self, turn: str) -> Int64Array:
-        """By call, a number that calls have in common which are in the same turn; -1 for those in none."""
-        if turn not in self._turns:
-            contexts, context = self.trace.contexts, self.trace.context
-            columns = np.stack([getattr(contexts, name).astype(np.int64) for name in _TURNS[turn]])
-            _, number = np.unique(columns, axis=1, return_inverse=True)
-            inside = (columns[-2:] >= 0).any(axis=0) if turn == "batch" else np.ones(len(contexts), np.bool_)
-            numbers = np.append(np.where(inside, number.ravel(), -1), -1)
-            self._turns[turn] = np.asarray(numbers[context], np.int64)
-        return self._turns[turn]
+    def _by_action(self) -> list[Int64Array]:
+        order = np.argsort(self.trace.action, kind="stable")
+        counts = np.bincount(self.trace.action, minlength=len(self.trace.actions))
+        return np.split(order, np.cumsum(counts)[:-1]) if len(counts) else []
 
     def rows(self, hooks: tuple[str, ...], kind: str = "", function: str | None = None) -> Int64Array:
         """The calls of hooks, of any owner or those of one kind, in any trainer function or in one."""
-        wanted = [one.hook in hooks and kind in ("", one.owner_kind) for one in self.trace.actions]
-        rows = np.flatnonzero(np.array(wanted, np.bool_)[self.trace.action])
-        return rows if function is None else rows[self.function[rows] == FUNCTIONS.index(function)]
+        found = [
+            self._by_action[number]
+            for number, action in enumerate(self.trace.actions)
+            if action.hook in hooks and kind in ("", action.owner_kind)
+        ]
+        rows = np.sort(np.concatenate(found)) if found else np.empty(0, np.int64)
+        if function is None:
+            return rows
+        functions = np.append(self.trace.contexts.function, -1)
+        return np.asarray(rows[functions[self.trace.context[rows]] == FUNCTIONS.index(function)], np.int64)
+
+    def turns(self, turn: str, rows: Int64Array) -> Int64Array:
+        """For each of `rows` a number that calls have in common which are in the same turn; -1 for those in none."""
+        return np.asarray(self._turns[turn][self.trace.context[rows]], np.int64)
+
+    @cached_property
+    def _turns(self) -> dict[str, Int64Array]:
+        return {turn: self._numbered(fields) for turn, fields in _TURNS.items()}
+
+    def _numbered(self, fields: tuple[str, ...]) -> Int64Array:
+        """By context the number of its turn, those in none last: a turn is over when one of these fields changes."""
+        columns = np.stack([getattr(self.trace.contexts, name).astype(np.int64) for name in fields])
+        changed = (columns[:, 1:] != columns[:, :-1]).any(axis=0)
+        numbers = np.concatenate((np.zeros(1, np.int64), np.cumsum(changed)))[: columns.shape[1]]
+        inside = columns[fields.index("batch")] >= 0 if "batch" in fields else True
+        return np.asarray(np.append(np.where(inside, numbers, -1), -1), np.int64)
 
     def within(self, rows: Int64Array, around: Int64Array) -> BoolArray:
         """For each of `rows`, whether one of the calls `around` is around it."""
@@ -112,14 +121,13 @@ def _begins_before(claim: Claim, hook: str, calls: _Calls) -> bool | None:
 
 
 def _order(claim: Claim, hook: str, calls: _Calls, right: Callable[[Int64Array, Int64Array], BoolArray]) -> bool | None:
-    turns = calls.turns(claim.turn)
     mine = calls.rows((hook,), claim.kind, claim.function)
-    turn, first = np.unique(turns[mine], return_index=True)
+    turn, first = np.unique(calls.turns(claim.turn, mine), return_index=True)
     answers = []
     for other in claim.others:
         theirs = calls.rows((other,), function=claim.function)
-        their_turn, their_first = np.unique(turns[theirs], return_index=True)
-        both = np.intersect1d(turn[turn >= 0], their_turn)
+        their_turn, their_first = np.unique(calls.turns(claim.turn, theirs), return_index=True)
+        both = np.intersect1d(turn[turn >= 0], their_turn, assume_unique=True)
         at, their_at = np.searchsorted(turn, both), np.searchsorted(their_turn, both)
         if len(both):
             answers.append(bool(right(mine[first[at]], theirs[their_first[their_at]]).all()))
@@ -136,8 +144,8 @@ def _is_within(claim: Claim, hook: str, calls: _Calls) -> bool | None:
 
 
 def _lies_within(claim: Claim, inner: Int64Array, outer: Int64Array, calls: _Calls) -> bool | None:
-    turns = calls.turns(claim.turn)
-    inner = inner[np.isin(turns[inner], turns[outer]) & (turns[inner] >= 0)]
+    turns = calls.turns(claim.turn, inner)
+    inner = inner[np.isin(turns, calls.turns(claim.turn, outer)) & (turns >= 0)]
     return bool(calls.within(inner, outer).all()) if len(inner) else None
 
 

@@ -116,20 +116,30 @@ def _format(args: argparse.Namespace) -> str:
 
 def _explain_run(args: argparse.Namespace, run: "Run", form: str) -> None:
     from tracer.analyze.findings import findings
-    from tracer.analyze.stats import paused_ns
-    from tracer.verbs.text import duration
     from tracer.verbs.warnings import lowest_rank, warn_about
 
     path = _path(args, form, run.path / "explain.html")
     trace = run.trace(lowest_rank(run) if args.rank is None else args.rank)
     warn_about(run, trace)
-    info, state = run.info, run.state
-    version = info.versions.get("lightning")
-    said = [f"recorded with Lightning {version}"] * bool(version) + [state] * (state != "finished")
-    paused = paused_ns(trace)
-    title = ", ".join([run.name, *said, *[f"{duration(paused)} of pauses left out"] * bool(paused)])
+    info = run.info
+    title = _title(run, info, trace)
     lines = _lines(args, info, trace, run.name)
     _show(args, form, path, _explanation(args, title, trace, info, lines, findings(trace, info)))
+
+
+def _title(run: "Run", info: "RunInfo", trace: "Trace") -> str:
+    """Which run it is, and what there is to know about it."""
+    from tracer.analyze.stats import paused_ns
+    from tracer.verbs.text import duration
+
+    version, state, paused = info.versions.get("lightning"), run.state, paused_ns(trace)
+    known = [
+        f"rank {trace.rank}" if len(run.ranks) > 1 else "",
+        f"recorded with Lightning {version}" if version else "",
+        state if state != "finished" else "",
+        f"{duration(paused)} of pauses left out" if paused else "",
+    ]
+    return ", ".join([run.name, *filter(None, known)])
 
 
 def _explain_expected(args: argparse.Namespace, form: str) -> None:
