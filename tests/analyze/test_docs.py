@@ -59,6 +59,14 @@ def test_the_docstrings_still_say_so(said: Docstring) -> None:
     assert said.words in " ".join(text.split())
 
 
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_our_page_has_it(claim: Claim) -> None:
+    page = " ".join((Path(__file__).parents[2] / "docs" / "explain.md").read_text(encoding="utf-8").split())
+
+    assert f"docs: {claim.documented} seen: " in page
+    assert all(source in page for source in claim.sources)
+
+
 def test_names_are_used_once() -> None:
     assert len({claim.id for claim in CLAIMS}) == len(CLAIMS)
 
