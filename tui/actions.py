@@ -96,6 +96,8 @@ ACTIONS: Final = (
     Action("smooth", "s", "s", "smooth", "Smooth the curves more, or not at all again."),
     Action("next_pane", "tab", "tab", "pane", "Go to the next pane; a small terminal shows one at a time.", footer=1),
     Action("previous_pane", "shift+tab", "shift+tab", "pane", "Go to the pane before."),
+    Action("rank_before", "less_than_sign", "<", "rank", "Show the rank before, of a run of several."),
+    Action("rank_after", "greater_than_sign", ">", "rank", "Show the next rank, of a run of several."),
     Action("theme", "t", "t", "theme", "Dark or light."),
     Action("save", "x", "x", "export", "Export what is shown: calls, curves or output, as a file.", footer=2),
     Action("picture", "S", "S", "picture", "Save the screen as an SVG picture in the current directory."),
@@ -132,7 +134,7 @@ ACTIONS: Final = (
     Action("own_scales", "r", "r", "own scales", "Draw each curve on a scale of its own, or all on one.", "losses"),
 )
 
-_OF_THE_APP: Final = frozenset({"leave", "help", "picture", "goto", "theme", "breakpoint"})
+_OF_THE_APP: Final = frozenset({"leave", "help", "picture", "goto", "theme", "breakpoint", "rank_before", "rank_after"})
 
 HEADINGS: Final[dict[Where, str]] = {
     "gate": "Hold a live training",

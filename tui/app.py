@@ -76,6 +76,7 @@ class SessionApp(App[str]):
         mode: Mode = "live",
         speed: float = 1.0,
         start: str | None = None,
+        rank: int = 0,
         child: Child | None = None,
         first: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -89,6 +90,7 @@ class SessionApp(App[str]):
             mode: follow the run as it is written, or replay it.
             speed: of a replay, in seconds of the run per second.
             start: where a replay begins, as `tui.seek.parse_target` reads it.
+            rank: the rank that is shown first.
             child: the process that trains, if it was started from here.
             first: the directory with the output of that process, if the run is not its first.
             clock: seconds on a steady scale; moves a replay.
@@ -112,7 +114,7 @@ class SessionApp(App[str]):
         if mode == "live":
             check_watchable(run_dir, expected=child is not None)
         self.timeline: Timeline = (
-            self._open_replay(speed, start, clock) if mode == "replay" else LiveFeed(run_dir, wall, clock)
+            self._open_replay(speed, start, clock, rank) if mode == "replay" else LiveFeed(run_dir, wall, clock, rank)
         )
         """What is recorded, and the clock that says which moment of it is shown."""
         self._player = Player(self.timeline)
@@ -138,8 +140,8 @@ class SessionApp(App[str]):
         self.theme = wanted if wanted in self.available_themes else DARK.name
         self.set_keymap(dict(self._settings.keys))
 
-    def _open_replay(self, speed: float, start: str | None, clock: Callable[[], float]) -> ReplayFeed:
-        feed = ReplayFeed(self._run_dir, lambda end_ns: Clock(end_ns, clock, speed))
+    def _open_replay(self, speed: float, start: str | None, clock: Callable[[], float], rank: int) -> ReplayFeed:
+        feed = ReplayFeed(self._run_dir, lambda end_ns: Clock(end_ns, clock, speed), rank)
         if start is not None:
             feed.begin_at(parse_target(start))
         return feed
@@ -313,6 +315,22 @@ class SessionApp(App[str]):
             self.notify(plain_text(reason), markup=False)
         self._ticker.hurry()
         self._show(self._frame)
+
+    def action_rank_before(self) -> None:
+        """The rank before."""
+        self._show_rank(-1)
+
+    def action_rank_after(self) -> None:
+        """The next rank."""
+        self._show_rank(1)
+
+    def _show_rank(self, step: int) -> None:
+        ranks, shown = self._frame.ranks, self._frame.rank
+        if len(ranks) < 2:
+            self.notify("this run has one rank", markup=False)
+            return
+        self.timeline.show_rank(ranks[(ranks.index(shown) + step) % len(ranks)])
+        self._ticker.hurry()
 
     def action_goto(self) -> None:
         """Asks where to go."""

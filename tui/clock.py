@@ -93,6 +93,14 @@ class Clock:
             self._base_ns = min(max(0, time_ns), self._end_ns)
             self.seeks += 1
 
+    def move(self, by_ns: int, end_ns: int) -> None:
+        """Tells the same moment by another rank's clock, `by_ns` later, whose recording ends at `end_ns`."""
+        with self._lock:
+            now_ns = self._advance() + by_ns
+            self._end_ns = max(0, end_ns)
+            self._base_ns = min(max(0, now_ns), self._end_ns)
+            self.seeks += 1
+
     def _advance(self) -> int:
         """Moves the base up to the source's time, so that every change starts from here; returns it."""
         now_s = self._source()

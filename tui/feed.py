@@ -43,6 +43,7 @@ class Moment:
         jumped: whether the clock was moved since the moment before, so that everything shown has to follow at once.
         reading: how much of what is recorded has been read, 0 to 1; None once that is everything.
         landmarks: what there is along the whole recording, as far as it has been read.
+        rank, ranks: the rank that is shown, and all that there are.
     """
 
     state: str
@@ -59,6 +60,8 @@ class Moment:
     jumped: bool = False
     reading: float | None = None
     landmarks: Landmarks = field(default_factory=Landmarks)
+    rank: int = 0
+    ranks: tuple[int, ...] = (0,)
 
 
 class Feed(Protocol):
@@ -90,6 +93,10 @@ class Timeline(Feed, Protocol):
     @property
     def places(self) -> Places:
         """The places of `whole`."""
+        ...
+
+    def show_rank(self, rank: int) -> None:
+        """Shows another rank from the next poll on, at the same moment."""
         ...
 
     def rewind(self) -> Clock | None:

@@ -40,7 +40,7 @@ class Frame:
     """What there is to show.
 
     Attributes:
-        state, latest_state, generation, reading, landmarks: as in `tui.feed.Moment`.
+        state, latest_state, generation, reading, landmarks, rank, ranks: as in `tui.feed.Moment`.
         trace: the spans so far; None while starting.
         wish: what was asked for when this frame was worked out.
         gate: how the gate of a live training stands.
@@ -63,6 +63,8 @@ class Frame:
     latest_state: str = STARTING
     reading: float | None = None
     landmarks: Landmarks = field(default_factory=Landmarks)
+    rank: int = 0
+    ranks: tuple[int, ...] = (0,)
     trace: Trace | None = None
     wish: Wish = field(default_factory=Wish)
     gate: GateView = field(default_factory=GateView)
@@ -153,6 +155,8 @@ class Session:
             latest_state=moment.latest_state,
             reading=moment.reading,
             landmarks=moment.landmarks,
+            rank=moment.rank,
+            ranks=moment.ranks,
             wish=self.wish,
             gate=gate,
         )

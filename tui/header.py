@@ -96,7 +96,8 @@ def _places(frame: Frame) -> list[Cell]:
     batch = None if where.batch is None else f"batch {_of(where.batch, where.batches)}"
     epoch = None if where.epoch is None else f"epoch {_of(where.epoch, where.max_epochs)}"
     step = None if where.step is None else f"step {count_text(where.step)}"
-    texts = (where.function, None if stage == where.function else stage, epoch, batch, step)
+    rank = f"rank {frame.rank} of {len(frame.ranks)}" if len(frame.ranks) > 1 else None
+    texts = (rank, where.function, None if stage == where.function else stage, epoch, batch, step)
     found: list[Cell] = [(text, "") for text in texts if text]
     if frame.state != STARTING:
         found.append((clock_text(frame.now_ns), "head"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from tracer.run.events import ActionTail, EventTail, stream_records
-from tracer.run.info import RunInfo
+from tracer.run.ranks import RankInfo
 from tracer.run.reader import known_gap
 from tui.landmarks import LandmarkFinder
 from tui.meters import Meters
@@ -22,18 +22,19 @@ MOST_RECORDS: Final = 1 << 18
 class Intake:
     """Takes the stream of a run into a recording, portion by portion."""
 
-    def __init__(self, run_dir: Path, info: RunInfo) -> None:
-        self.recording = Recording(info.started_at)
+    def __init__(self, run_dir: Path, about: RankInfo) -> None:
+        self.recording = Recording(about.started_at, about.rank)
         self.playback = Playback(self.recording)
         self.landmarks = LandmarkFinder()
         self.meters = Meters()
         self.reading: float | None = 0.0
         self._dir = run_dir
-        self._tail = EventTail(run_dir)
-        self._actions = ActionTail(run_dir)
+        self._rank = about.rank
+        self._tail = EventTail(run_dir, about.rank)
+        self._actions = ActionTail(run_dir, about.rank)
         self._read = 0
         self._places: Places | None = None
-        self.recording.reserve(stream_records(run_dir) // 2 + 1)
+        self.recording.reserve(stream_records(run_dir, about.rank) // 2 + 1)
 
     @property
     def gap(self) -> str | None:
@@ -48,12 +49,12 @@ class Intake:
             known = self._places = Places(whole)
         return known
 
-    def read_on(self, info: RunInfo) -> None:
-        """Takes in the next portion, if there is one."""
+    def read_on(self, dropped: str | None) -> None:
+        """Takes in the next portion, if there is one; `dropped` is what the recorder says is missing."""
         events = self._tail.read(MOST_RECORDS)
         self._read += len(events)
-        self.recording.feed(events, self._actions.read(), known_gap(info, self._tail))
+        self.recording.feed(events, self._actions.read(), known_gap(dropped, self._tail))
         self.landmarks.advance(self.recording.whole)
         self.meters.advance(self.recording.whole)
         more = len(events) == MOST_RECORDS
-        self.reading = min(1.0, self._read / max(1, stream_records(self._dir))) if more else None
+        self.reading = min(1.0, self._read / max(1, stream_records(self._dir, self._rank))) if more else None

@@ -5,14 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tracer.errors import HooktraceError
+from tracer.run.events import stream_end_ns
 from tracer.run.info import RunInfo
 from tracer.run.layout import OUTPUT_FILE, RUN_FILE
 from tracer.run.metrics import MetricsReader
-from tracer.run.reader import Run, open_run
+from tracer.run.reader import Run, open_run, recorded_ranks
 from tracer.run.trace import Trace
 from tui.clock import Clock
 from tui.feed import STARTING, Moment
-from tui.intake import Intake
+from tui.ranks import ShownRank
 from tui.rows import RowTimes
 from tui.seek import Places
 
@@ -25,12 +26,14 @@ class LiveFeed:
         run_dir: Path,
         wall: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
+        rank: int = 0,
     ) -> None:
         """
         Args:
             run_dir: the run's directory; the files in it may not be there yet.
             wall: seconds since 1970.
             steady: seconds on a steady scale; moves the clock of a run that was rewound.
+            rank: the rank that is shown first.
 
         Raises:
             HooktraceError: there is a run, but it cannot be read.
@@ -41,7 +44,8 @@ class LiveFeed:
         self._run: Run | None = None
         self._info: RunInfo | None = None
         self._stamp: tuple[int, int] | None = None
-        self._intake: Intake | None = None
+        self._rank = rank
+        self._shown: ShownRank | None = None
         self._metrics_path: Path | None = None
         self._metrics = MetricsReader(None)
         self._rows = RowTimes()
@@ -56,12 +60,12 @@ class LiveFeed:
     @property
     def whole(self) -> Trace | None:
         """As in `Timeline`."""
-        return self._intake.recording.whole if self._intake else None
+        return self._shown.intake.recording.whole if self._shown else None
 
     @property
     def reading(self) -> float | None:
         """As in `Timeline`."""
-        return self._intake.reading if self._intake else None
+        return self._shown.intake.reading if self._shown else None
 
     @property
     def places(self) -> Places:
@@ -70,9 +74,14 @@ class LiveFeed:
         Raises:
             HooktraceError: nothing was recorded yet.
         """
-        if self._intake is None:
+        if self._shown is None:
             raise HooktraceError("nothing was recorded yet")
-        return self._intake.places
+        return self._shown.intake.places
+
+    def show_rank(self, rank: int) -> None:
+        """As in `Timeline`."""
+        if self._shown is not None:
+            self._shown.ask(rank)
 
     def rewind(self) -> Clock | None:
         """As in `Timeline`: begins to show the past, paused."""
@@ -96,14 +105,21 @@ class LiveFeed:
         self._reopen()
         if self._run is None or self._info is None:
             return Moment(STARTING, None, None, None, self._metrics.poll(), 0, 0)
-        state = self._run.state  # before the events: a run that ended has written all of them
-        if self._intake is None:
-            self._intake = Intake(self._dir, self._info)
-        self._intake.read_on(self._info)
+        if self._shown is None:
+            self._shown = ShownRank(self._dir, self._info, self._rank)
+        shift_ns = self._shown.change(self._info)
+        if shift_ns is not None and self._clock is not None:
+            self._clock.move(shift_ns, stream_end_ns(self._dir, self._shown.rank))
+        state = self._state(self._run, self._shown)  # before the events: a run that ended has written all of them
+        self._shown.read_on(self._info)
         clock = self._clock
         seeks = clock.seeks if clock else None  # before the time: a move in between shows at the next poll
-        past_ns = self._past_ns(clock, self._intake.recording.whole.now_ns)
-        return self._moment(state, self._info, self._intake, past_ns, seeks)
+        past_ns = self._past_ns(clock, self._shown.intake.recording.whole.now_ns)
+        return self._moment(state, self._info, self._shown, past_ns, seeks)
+
+    def _state(self, run: Run, shown: ShownRank) -> str:
+        """How the shown rank stands; the first one is the run's."""
+        return shown.about.present_state if shown.rank else run.state
 
     def _past_ns(self, clock: Clock | None, latest_ns: int) -> int | None:
         """The moment to show; None for the latest, which a clock that arrives there turns back into."""
@@ -116,13 +132,14 @@ class LiveFeed:
         self._clock = None
         return None
 
-    def _moment(self, state: str, info: RunInfo, intake: Intake, past_ns: int | None, seeks: int | None) -> Moment:
+    def _moment(self, state: str, info: RunInfo, shown: ShownRank, past_ns: int | None, seeks: int | None) -> Moment:
+        intake = shown.intake
         view = intake.playback.look(past_ns, seeks)
         latest_state = state
         metrics = self._metrics.poll()
         latest_ns = view.trace.now_ns
         if state == "running" and intake.reading is None:
-            latest_ns = max(latest_ns, int((self._wall() - info.started_at.timestamp()) * 1e9))
+            latest_ns = max(latest_ns, int((self._wall() - shown.about.started_at.timestamp()) * 1e9))
         if past_ns is not None:
             state = "running"
             metrics = self._rows.until(past_ns, metrics, intake.recording.whole, intake.reading is None)
@@ -133,7 +150,7 @@ class LiveFeed:
             delta=view.delta,
             metrics=metrics,
             now_ns=latest_ns if past_ns is None else past_ns,
-            generation=view.generation,
+            generation=shown.generation(view.generation),
             loops=view.loops,
             stats=view.stats,
             meter=intake.meters.latest if past_ns is None else intake.meters.at(view.trace),
@@ -141,6 +158,8 @@ class LiveFeed:
             jumped=view.jumped,
             reading=intake.reading,
             landmarks=intake.landmarks.found,
+            rank=shown.rank,
+            ranks=recorded_ranks(self._dir),
         )
 
     def _reopen(self) -> None:

@@ -28,7 +28,8 @@ class Playback:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
         self._position = Position()
-        self._generation = 0
+        self.generation = 0
+        """Grows when the moment that is shown goes backwards."""
         self._seeks: int | None = None
 
     def look(self, time_ns: int | None, seeks: int | None) -> View:
@@ -46,7 +47,7 @@ class Playback:
             position, trace, loops, stats = past.position, past.trace, past.loops, past.stats
         before, self._position = self._position, position
         if position.rows < before.rows or position.closed < before.closed:
-            self._generation += 1
+            self.generation += 1
             before = Position()
         jumped, self._seeks = seeks != self._seeks, seeks
-        return View(trace, kept.between(before, position), loops, stats, self._generation, jumped)
+        return View(trace, kept.between(before, position), loops, stats, self.generation, jumped)

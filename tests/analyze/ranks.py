@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 
 from tests.analyze.streams import STARTED_AT, script_actions, taken_in
-from tests.builders import MS, Script, enter, leave, records
-from tracer.run.layout import STAGES
+from tests.builders import MS, Script, action_lines, enter, leave, records, run_json
+from tracer.run.layout import RUN_FILE, STAGES, actions_file, events_file, rank_file, write_json
 from tracer.run.ranks import RankInfo
 from tracer.run.trace import Trace
 
@@ -90,3 +91,16 @@ def trained(batches: int = 20, **settings: object) -> Ranks:
     for index in range(batches):
         ranks.batch(index)
     return ranks
+
+
+def write(path: Path, ranks: Ranks, state: str = "finished", **of_the_last: object) -> Path:
+    """Writes a run of several ranks; `of_the_last` is what the last one says otherwise."""
+    path.mkdir()
+    run = run_json(state, world_size=ranks.world_size)
+    write_json(path / RUN_FILE, run)
+    for rank, play in enumerate(ranks.plays):
+        (path / events_file(rank, 0)).write_bytes(records(play.events).astype("<i8").tobytes())
+        (path / actions_file(rank)).write_text("".join(action_lines(play)), encoding="utf-8")
+        own = {"rank": rank, "local_rank": rank, "node_rank": 0, "clock": "one", "base_ns": ranks.behind_ns[rank]}
+        write_json(path / rank_file(rank), run | own | (of_the_last if rank == ranks.world_size - 1 else {}))
+    return path

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.analyze.ranks import Ranks, trained
-from tests.builders import DEAD_PID, MS, action_lines, make_run, records, run_json
+from tests.analyze.ranks import trained, write
+from tests.builders import DEAD_PID, MS, make_run
 from tracer.cli import main
-from tracer.run.layout import RUN_FILE, actions_file, events_file, rank_file, write_json
+from tracer.run.layout import events_file, rank_file
 
 Captured = pytest.CaptureFixture[str]
 
@@ -19,19 +19,6 @@ def told(capsys: Captured, *arguments: str) -> str:
     printed = capsys.readouterr()
     assert "error" not in printed.err
     return printed.out
-
-
-def write(path: Path, ranks: Ranks, state: str = "finished", **of_the_last: object) -> Path:
-    """Writes a run of several ranks; `of_the_last` is what the last one says otherwise."""
-    path.mkdir()
-    run = run_json(state, world_size=ranks.world_size)
-    write_json(path / RUN_FILE, run)
-    for rank, play in enumerate(ranks.plays):
-        (path / events_file(rank, 0)).write_bytes(records(play.events).astype("<i8").tobytes())
-        (path / actions_file(rank)).write_text("".join(action_lines(play)), encoding="utf-8")
-        own = {"rank": rank, "local_rank": rank, "node_rank": 0, "clock": "one", "base_ns": ranks.behind_ns[rank]}
-        write_json(path / rank_file(rank), run | own | (of_the_last if rank == ranks.world_size - 1 else {}))
-    return path
 
 
 def test_healthy_ranks_are_a_table_and_nothing_else(tmp_path: Path, capsys: Captured) -> None:

@@ -46,9 +46,9 @@ def offsets(traces: Sequence[Trace], infos: Sequence[RankInfo]) -> tuple[Offset,
     first = infos[0]
     found = [Offset(first.rank, 0, 0, "same clock")]
     for trace, info in zip(traces[1:], infos[1:], strict=True):
-        if first.clock is not None and first.clock == info.clock and None not in (first.base_ns, info.base_ns):
-            assert first.base_ns is not None and info.base_ns is not None
-            found.append(Offset(info.rank, info.base_ns - first.base_ns, 0, "same clock"))
+        known_ns = info.began_after_ns(first)
+        if known_ns is not None:
+            found.append(Offset(info.rank, known_ns, 0, "same clock"))
         else:
             found.append(estimated(traces[0], trace) or _by_wall_time(first, info))
     return tuple(found)

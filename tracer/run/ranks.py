@@ -55,6 +55,12 @@ class RankInfo:
             return "died"
         return self.state
 
+    def began_after_ns(self, other: "RankInfo") -> int | None:
+        """By how much its recording began after another rank's, in ns; None if they do not measure by one clock."""
+        if self.clock is None or self.clock != other.clock or self.base_ns is None or other.base_ns is None:
+            return None
+        return self.base_ns - other.base_ns
+
 
 def read_rank(run_dir: Path, rank: int, info: RunInfo) -> RankInfo:
     """What is known of a rank of the run that `info` describes: that of a single process is all in there."""

@@ -66,19 +66,15 @@ class Run:
     @property
     def ranks(self) -> tuple[int, ...]:
         """Global ranks of which there is an event stream."""
-        return tuple(sorted({int(match[1]) for match in self._event_files()}))
+        return recorded_ranks(self.path)
 
     def rank_info(self, rank: int) -> RankInfo:
         """What a rank says of itself: where it ran, how it ended."""
         return read_rank(self.path, rank, self.info)
 
-    def _event_files(self) -> list[re.Match[str]]:
-        matches = (_EVENTS_NAME.fullmatch(path.name) for path in self.path.iterdir())
-        return [match for match in matches if match]
-
     def span_estimate(self) -> int:
         """About how many spans there are, from the size of the streams: two records a span."""
-        return sum((self.path / match[0]).stat().st_size for match in self._event_files()) // (2 * RECORD_BYTES)
+        return sum((self.path / match[0]).stat().st_size for match in _event_files(self.path)) // (2 * RECORD_BYTES)
 
     def trace(self, rank: int = 0) -> Trace:
         """All spans of a rank that are on disk now.
@@ -90,19 +86,18 @@ class Run:
         if rank not in self.ranks:
             known = ", ".join(map(str, self.ranks)) or "none"
             raise NotFoundError(f"{self.name} has no recording of rank {rank} (there is: {known})")
-        info = self.info
-        started_at = read_rank(self.path, rank, info).started_at
+        about = read_rank(self.path, rank, self.info)
         tail, actions = EventTail(self.path, rank), ActionTail(self.path, rank)
         mark = cache.stamp(self.path, rank) if self.state != "running" else None
         if mark is not None:
-            kept = cache.load(self.path, rank, mark, started_at, actions.read())
+            kept = cache.load(self.path, rank, mark, about.started_at, actions.read())
             if kept is not None:
-                return replace(kept, gap=known_gap(info, tail))
-        builder = TraceBuilder(rank, started_at)
+                return replace(kept, gap=known_gap(about.dropped, tail))
+        builder = TraceBuilder(rank, about.started_at)
         builder.reserve(stream_records(self.path, rank) // 2 + 1)
         while len(events := tail.read(_PORTION)):
             builder.feed(events, actions.read())
-        trace = builder.trace(known_gap(info, tail))
+        trace = builder.trace(known_gap(about.dropped, tail))
         if tail.gap and not len(trace):
             raise NotARunError(f"cannot read {self.path}: {tail.gap}")
         if mark is not None and tail.gap is None:
@@ -132,9 +127,19 @@ class Run:
         return MetricsReader(self.metrics_path).poll()
 
 
-def known_gap(info: RunInfo, tail: EventTail) -> str | None:
+def known_gap(dropped: str | None, tail: EventTail) -> str | None:
     """What is missing of a trace, as the recorder and the reader know it; None if nothing is."""
-    return "; ".join(filter(None, (info.dropped, tail.gap))) or None
+    return "; ".join(filter(None, (dropped, tail.gap))) or None
+
+
+def recorded_ranks(run_dir: Path) -> tuple[int, ...]:
+    """Global ranks of which there is an event stream."""
+    return tuple(sorted({int(match[1]) for match in _event_files(run_dir)}))
+
+
+def _event_files(run_dir: Path) -> list[re.Match[str]]:
+    matches = (_EVENTS_NAME.fullmatch(path.name) for path in run_dir.iterdir())
+    return [match for match in matches if match]
 
 
 def open_run(path: str | Path) -> Run:

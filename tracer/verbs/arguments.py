@@ -90,3 +90,17 @@ def selected_run(args: argparse.Namespace) -> "Run":
     from tracer.run import find_run, open_run
 
     return open_run(find_run(args.run, runs_dir(args)))
+
+
+def selected_rank(args: argparse.Namespace, run: "Run") -> int:
+    """The rank that `--rank` names; the lowest that was recorded if it names none.
+
+    Raises:
+        NotFoundError: it was not recorded.
+    """
+    ranks = run.ranks
+    rank: int = min(ranks, default=0) if args.rank is None else args.rank
+    if args.rank is not None and rank not in ranks:
+        known = ", ".join(map(str, ranks)) or "none"
+        raise NotFoundError(f"{run.name} has no recording of rank {rank} (there is: {known})")
+    return rank
