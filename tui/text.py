@@ -116,10 +116,15 @@ def percent_text(share: float) -> str:
 
 
 def rate_text(rate_per_s: float | None) -> str:
-    """Iterations a second, or seconds an iteration where that reads better."""
+    """Iterations a second, or seconds an iteration where that reads better; 10 characters at most."""
     if rate_per_s is None or rate_per_s <= 0:
         return ""
-    return f"{_three_digits(rate_per_s)} it/s" if rate_per_s >= 1 else f"{_three_digits(1 / rate_per_s)} s/it"
+    number, unit = (rate_per_s, "it/s") if rate_per_s >= 1 else (1 / rate_per_s, "s/it")
+    for prefix in ("", "k", "M", "G", "T"):
+        if number < 9999.5:
+            return f"{_three_digits(number)}{prefix} {unit}"
+        number /= 1000
+    return f"∞ {unit}"
 
 
 def bar_cells(share: float, width: int) -> tuple[str, str]:

@@ -82,6 +82,8 @@ def test_numbers_are_short() -> None:
     ]
     assert [percent_text(share) for share in (0, 0.0001, 0.123, 1.0)] == ["0.0%", "<0.1%", "12.3%", "100%"]
     assert [rate_text(rate) for rate in (None, 0, 30.1, 0.5)] == ["", "", "30.1 it/s", "2.00 s/it"]
+    assert [rate_text(rate) for rate in (9999, 12345, 1e9)] == ["9999 it/s", "12.3k it/s", "1000M it/s"]
+    assert all(len(rate_text(10.0**power)) <= 10 for power in range(-30, 30))
     assert [left_text(left) for left in (None, 30, 3723.4)] == ["--:--", "0:30", "1:02:03"]
     assert (clock_text(83.45e9), clock_text(83.45e9, tenths=True)) == ("00:01:23", "00:01:23.4")
 
