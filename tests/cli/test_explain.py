@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.analyze.ranks import trained
+from tests.analyze.ranks import trained, write
 from tests.builders import LiveRun, action_lines, make_run
-from tests.cli.test_ranks import write
 from tests.export.test_page import Outline
 from tracer import open_run
 from tracer.cli import main
