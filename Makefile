@@ -47,6 +47,7 @@ bench: $(VENV)/.test  ## print the figures of benchmarks/
 	@$(BIN)/python -m benchmarks.opening
 	@$(BIN)/python -m benchmarks.log
 	@$(BIN)/python -m benchmarks.curves
+	@$(BIN)/python -m benchmarks.folding
 	@$(BIN)/python -m benchmarks.gate
 
 pictures: $(VENV)/.all  ## train the demo and make the pictures of docs/images; ARGS="..." goes to the demo

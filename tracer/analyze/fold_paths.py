@@ -13,6 +13,7 @@ from tracer.analyze.scopes import SCOPES, Int64Array, ScopePaths
 from tracer.run.trace import Contexts
 
 BoolArray = npt.NDArray[np.bool_]
+Int32Array = npt.NDArray[np.int32]
 
 KINDS: tuple[str, ...] = (*(scope.label for scope in SCOPES), "dataloader")
 """What a turn can be a turn of; the index is its number in `LoopPaths.step`."""
@@ -46,10 +47,22 @@ class LoopPaths:
         self._split_by_loader(loader)
         self._take_validation_in()
 
-    def shared(self, left: Int64Array, right: Int64Array) -> Int64Array:
-        """Number of leading levels that the paths of two arrays of entries have in common, turn for turn."""
-        same = (self.step[left] == self.step[right]) & (self.key[left] == self.key[right]) & (self.step[left] >= 0)
-        return np.asarray(np.logical_and.accumulate(same, axis=1).sum(axis=1), np.int64)
+    def shared(self, left: Int32Array, right: Int32Array) -> Int32Array:
+        """Number of leading levels that the paths of two arrays of entries have in common, turn for turn.
+
+        Neighbours are mostly alike, so each stretch of equal pairs is looked at once.
+        """
+        first = np.flatnonzero(np.append(True, (left[1:] != left[:-1]) | (right[1:] != right[:-1]))[: len(left)])
+        one, other = left[first], right[first]
+        found = np.zeros(len(first), np.int32)
+        same = np.ones(len(first), np.bool_)
+        for level in range(_LEVELS):
+            same &= (self.step[one, level] >= 0) & (self.step[one, level] == self.step[other, level])
+            same &= self.key[one, level] == self.key[other, level]
+            if not same.any():
+                break
+            found += same
+        return np.repeat(found, np.diff(np.append(first, len(left))))
 
     def _split_by_loader(self, loader: Int64Array) -> None:
         """Puts the dataloader around the batches of evaluations that read several."""

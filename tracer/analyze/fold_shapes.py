@@ -60,7 +60,8 @@ class Shapes:
 
     def root(self) -> int:
         """The shape of the whole sequence: the number of one that stands for all tokens at the top."""
-        items = self._items(-1, self._order[: self._bounds[1]] if len(self._bounds) > 1 else self._order)
+        top = self._order[: self._bounds[1]] if len(self._bounds) > 1 else self._order
+        items = self._items(-1, top.astype(np.int64))
         self._firsts.append((-1, -1))
         self._shapes.append(items)
         return len(self._shapes) - 1

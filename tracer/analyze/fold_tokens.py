@@ -42,97 +42,101 @@ def loop_kind(code: int) -> str | None:
 
 def tokens(trace: Trace) -> Tokens:
     """The structure of a trace. Pauses of the training are left out: they are none of Lightning's doing."""
-    rows = _working_rows(trace)
+    spans = _spans(trace)
     paths = LoopPaths(trace.contexts)
-    depth, parent, entry = trace.depth[rows], _renumbered(trace, rows), trace.context[rows] + 1
-    around = np.where(parent >= 0, entry[parent], 0)
-    moved = np.flatnonzero(around != entry)  # the loop has moved on between the call around and this one
-    base = paths.shared(around[moved].astype(np.int64), entry[moved].astype(np.int64))
-    inside = paths.length[entry[moved]] - base
-    kept = np.maximum(base, _shared_with_sibling(depth, parent, entry, moved, paths))
-    opened = paths.length[entry[moved]] - kept
-    levels = np.zeros(len(rows), np.int32)
-    levels[moved] = inside
-    levels = depth + _summed_down(depth, parent, levels)
-    return _woven(trace, rows, levels, moved, kept, opened, entry, paths)
+    around = np.where(spans.parent >= 0, spans.entry[spans.parent], 0)
+    moved = np.flatnonzero(around != spans.entry).astype(np.int32)  # the loop has moved on since the call around began
+    base = paths.shared(around[moved], spans.entry[moved])
+    del around
+    order, bounds = by_depth(spans.depth)
+    inside = paths.length[spans.entry[moved]].astype(np.int32)
+    kept = np.maximum(base, _shared_with_sibling(spans, order, moved, paths))
+    levels = np.zeros(len(spans.row), np.int32)
+    levels[moved] = inside - base
+    del base
+    _sum_down(levels, spans.parent, order, bounds)
+    del order
+    levels += spans.depth
+    return _woven(trace, spans, levels, moved, kept, inside - kept, paths)
 
 
-def _working_rows(trace: Trace) -> Int32Array:
+@dataclass(frozen=True)
+class _Spans:
+    """The spans that are looked at: their rows, depths, parents (by place among them) and entries in `LoopPaths`."""
+
+    row: Int32Array
+    depth: Int32Array
+    parent: Int32Array
+    entry: Int32Array
+
+
+def _spans(trace: Trace) -> _Spans:
     rows = np.arange(len(trace), dtype=np.int32)
     pauses = [action.id for action in trace.actions if is_pause(action)]
     if not pauses:
-        return rows
+        return _Spans(rows, trace.depth, trace.parent, trace.context + np.int32(1))
     encloses = np.zeros(len(rows), np.bool_)
     encloses[trace.parent[trace.parent >= 0]] = True
-    return rows[~(np.isin(trace.action, pauses) & ~encloses)]
-
-
-def _renumbered(trace: Trace, rows: Int32Array) -> Int32Array:
-    """The parents of these rows, by their place among them."""
-    parent = trace.parent[rows]
-    if len(rows) == len(trace):
-        return parent
-    place = np.full(len(trace) + 1, -1, np.int32)
+    rows = rows[~(np.isin(trace.action, pauses) & ~encloses)]
+    place = np.full(len(trace) + 1, -1, np.int32)  # that of -1 is -1
     place[rows] = np.arange(len(rows), dtype=np.int32)
-    return np.asarray(place[parent], np.int32)
+    return _Spans(rows, trace.depth[rows], place[trace.parent[rows]], trace.context[rows] + np.int32(1))
 
 
-def by_depth(depth: Int32Array) -> tuple[Int64Array, Int64Array]:
+def by_depth(depth: Int32Array) -> tuple[Int32Array, Int64Array]:
     """The places of a sequence in order of their depth, and where each depth begins among them (one more than there
     are depths)."""
     deepest = int(depth.max(initial=-1))
     narrow = depth.astype(np.int16) if deepest < np.iinfo(np.int16).max else depth  # sorted by radix, much faster
-    order = np.argsort(narrow, kind="stable")
+    order = np.argsort(narrow, kind="stable").astype(np.int32)
     return order, np.concatenate(([0], np.cumsum(np.bincount(depth, minlength=deepest + 1))))
 
 
-def _shared_with_sibling(
-    depth: Int32Array, parent: Int32Array, entry: Int32Array, moved: Int64Array, paths: LoopPaths
-) -> Int64Array:
+def _shared_with_sibling(spans: _Spans, order: Int32Array, moved: Int32Array, paths: LoopPaths) -> Int32Array:
     """How many levels the paths of the spans `moved` share with that of the call before them in the same call."""
-    order, _ = by_depth(depth)
-    before = np.full(len(depth), -1, np.int32)
-    before[order[1:]] = np.where(parent[order[1:]] == parent[order[:-1]], order[:-1], -1)
-    before[order[1:]] = np.where(depth[order[1:]] == depth[order[:-1]], before[order[1:]], -1)
+    before = np.full(len(order), -1, np.int32)
+    siblings = spans.parent[order[1:]] == spans.parent[order[:-1]]
+    siblings &= spans.depth[order[1:]] == spans.depth[order[:-1]]
+    before[order[1:]] = np.where(siblings, order[:-1], -1)
     sibling = before[moved]
-    shared = paths.shared(np.where(sibling >= 0, entry[sibling], 0).astype(np.int64), entry[moved].astype(np.int64))
+    shared = paths.shared(np.where(sibling >= 0, spans.entry[sibling], 0), spans.entry[moved])
     return np.where(sibling >= 0, shared, 0)
 
 
-def _summed_down(depth: Int32Array, parent: Int32Array, levels: Int32Array) -> Int32Array:
-    """For each span the sum of `levels` over it and all calls around it."""
+def _sum_down(levels: Int32Array, parent: Int32Array, order: Int32Array, bounds: Int64Array) -> None:
+    """Adds to each span's `levels` those of all calls around it."""
     if not levels.any():
-        return levels
-    order, bounds = by_depth(depth)
+        return
     for first, last in zip(bounds[1:-1].tolist(), bounds[2:].tolist(), strict=True):
         rows = order[first:last]
         levels[rows] += levels[parent[rows]]
-    return levels
 
 
 def _woven(
     trace: Trace,
-    rows: Int32Array,
+    spans: _Spans,
     levels: Int32Array,
-    moved: Int64Array,
-    kept: Int64Array,
-    opened: Int64Array,
-    entry: Int32Array,
+    moved: Int32Array,
+    kept: Int32Array,
+    opened: Int32Array,
     paths: LoopPaths,
 ) -> Tokens:
     """Puts turns between the spans: `opened` of them before each of `moved`, from the level `kept` on."""
-    before = np.zeros(len(rows), np.int32)
-    before[moved] = opened
-    at = np.arange(len(rows), dtype=np.int32) + np.cumsum(before, dtype=np.int32)
-    size = len(rows) + int(opened.sum())
+    at = np.zeros(len(spans.row), np.int32)
+    at[moved] = opened
+    np.cumsum(at, out=at)
+    at += np.arange(len(at), dtype=np.int32)
+    size = len(at) + int(opened.sum())
     code, depth, row = (np.empty(size, np.int32) for _ in range(3))
-    code[at], depth[at], row[at] = trace.action[rows], levels, rows
+    code[at], depth[at], row[at] = trace.action[spans.row], levels, spans.row
+    opens = np.flatnonzero(opened)
+    moved, kept, opened = moved[opens], kept[opens], opened[opens]
     turn = np.repeat(np.arange(len(moved)), opened)
     nth = np.arange(len(turn)) - np.repeat(np.cumsum(opened) - opened, opened)
     back = opened[turn] - nth  # 1 for the innermost
     place = at[moved][turn] - back
     level = kept[turn] + nth
-    code[place] = -1 - paths.step[entry[moved][turn], level]
+    code[place] = -1 - paths.step[spans.entry[moved][turn], level]
     depth[place] = levels[moved][turn] - back
-    row[place] = rows[moved][turn]
+    row[place] = spans.row[moved][turn]
     return Tokens(code, depth, row)
