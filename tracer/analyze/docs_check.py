@@ -51,11 +51,11 @@ def differences(trace: Trace, callbacks: Sequence[CallbackInfo] = ()) -> tuple[D
         callbacks: What run.json says of the callbacks.
     """
     calls = _Calls(trace, callbacks)
-    found = ((claim, tuple(hook for hook in claim.hooks if holds(claim, hook, calls))) for claim in CLAIMS)
+    found = ((claim, tuple(hook for hook in claim.hooks if _holds(claim, hook, calls))) for claim in CLAIMS)
     return tuple(Difference(claim, hooks) for claim, hooks in found if hooks)
 
 
-def holds(claim: Claim, hook: str, calls: "_Calls") -> bool | None:
+def _holds(claim: Claim, hook: str, calls: "_Calls") -> bool | None:
     """Whether the relation of a claim is true of one of its hooks; None if the trace cannot tell."""
     return _RELATIONS[claim.relation](claim, hook, calls)
 

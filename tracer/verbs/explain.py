@@ -231,4 +231,4 @@ def _show(args: argparse.Namespace, form: str, path: Path | None, explanation: "
     with new_file(path, args.force) as file:
         file.write(text.encode())
     if not args.quiet:
-        print(f"wrote {path} ({explanation.title})")
+        print(f"wrote {path} ({len(explanation.lines)} lines of the loop)")

@@ -48,8 +48,9 @@ def loop_pieces(explanation: Explanation) -> "Iterator[list[_Piece]]":
     title = plain_text(f"# {explanation.title}" if explanation.title else "", WIDTH - numbers - 1)
     yield [(f"{title:{WIDTH - numbers}}{'calls':>{_COUNT}}{times}", _DIM)]
     for line, why, marks in zip(explanation.lines, explanation.whys, explanation.marks(), strict=True):
-        rows, below = _rows(line, WIDTH - numbers - 1 if line.count is not None else WIDTH)
-        yield _line(line, rows[0], numbers)
+        figures = _figures(line, numbers)
+        rows, below = _rows(line, WIDTH - len(figures) - bool(figures))
+        yield _line(line, rows[0], figures)
         yield from ([(text, "")] for text in rows[1:])
         indent = "  " * min(line.depth + 1, _DEEPEST + 1)
         for text, look in ((below, _WARN if is_unfinished(line) else _DIM), (why, _DIM)):
@@ -70,19 +71,22 @@ def _rows(line: FoldedLine, width: int) -> tuple[list[str], str | None]:
     return [plain_text(indent + row, WIDTH if number else width) for number, row in enumerate(rows)], below
 
 
-def _line(line: FoldedLine, row: str, numbers: int) -> list[_Piece]:
-    head = len("  " * min(line.depth, _DEEPEST) + line.text)
-    pieces = [
-        (row[:head], "" if line.kind == "call" else _BOLD),
-        (row[head:], _WARN if is_unfinished(line) else ""),
-    ]
+def _figures(line: FoldedLine, width: int) -> str:
+    """Count and times, in as many columns as all have or more; empty where there are none."""
     if line.count is None:
-        return pieces
+        return ""
     share = "" if line.share is None else f"{line.share * 100:.1f} %"
     mean = "" if line.mean_ns is None else duration(line.mean_ns)
-    times = f"{mean:>9}{share:>9}" if numbers > _COUNT else ""
-    gap = " " * (WIDTH - numbers - len(row))
-    return [*pieces, (f"{gap}{line.count:>{_COUNT},}{times}", _DIM)]
+    return f"{line.count:>{_COUNT},}{f'{mean:>9}{share:>9}' if width > _COUNT else ''}"
+
+
+def _line(line: FoldedLine, row: str, figures: str) -> list[_Piece]:
+    head = len("  " * min(line.depth, _DEEPEST) + line.text)
+    return [
+        (row[:head], "" if line.kind == "call" else _BOLD),
+        (row[head:], _WARN if is_unfinished(line) else ""),
+        (f"{figures:>{WIDTH - len(row)}}" if figures else "", _DIM),
+    ]
 
 
 def _differences(differences: "Sequence[Difference] | None") -> Iterator[list[_Piece]]:
@@ -114,7 +118,6 @@ def _wrapped(text: str, first: str, rest: str) -> list[str]:
         initial_indent=first,
         subsequent_indent=rest,
         break_on_hyphens=False,
-        break_long_words=False,
     )
 
 
