@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help train test test-oldest check soak bench pictures clean
+.PHONY: help train test test-oldest check soak bench pictures docs docs-check clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,12 @@ bench: $(VENV)/.test  ## print the figures of benchmarks/
 
 pictures: $(VENV)/.all  ## train the demo and make the pictures of docs/images; ARGS="..." goes to the demo
 	@$(BIN)/python docs/pictures.py $(ARGS)
+
+docs: $(VENV)/.test  ## run all commands of the tutorial and the questions, and put their output there
+	@$(BIN)/python docs/build.py $(ARGS)
+
+docs-check: $(VENV)/.test  ## say whether `make docs` would change more than times
+	@$(BIN)/python docs/build.py --check $(ARGS)
 
 clean:  ## remove the virtual environment and what tools leave behind
 	rm -rf $(VENV) $(OLDEST) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
