@@ -62,7 +62,7 @@ def test_it_tells_what_the_installed_lightning_runs(
     assert [path.name for path in Path.cwd().iterdir() if path != temporary] == ["random.py"]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_what_ends_it_early_leaves_nothing_behind(temporary: Path, number: signal.Signals, code: int) -> None:
     stand_in, ready = Path.cwd() / "stand-in", Path.cwd() / "ready"
     stand_in.mkdir()
@@ -108,6 +108,17 @@ def test_a_lightning_that_does_not_run_is_named_in_a_line(
         "RuntimeError: no such device\n"
     )
     assert list(temporary.iterdir()) == []
+
+
+def test_without_a_place_for_it_that_is_said(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(temporary / "nowhere"))
+
+    assert main(["explain", "--expected", "fit"]) == 1
+    assert capsys.readouterr().err == (
+        "hooktrace: error: cannot make a temporary directory: No such file or directory\n"
+    )
 
 
 @pytest.mark.parametrize("option", [["run"], ["--rank", "0"], ["--runs-dir", "."]])

@@ -1,7 +1,7 @@
 """The run behind `hooktrace explain --expected`: recorded in a process of its own, gone when it has been looked at.
 
-This process loads neither torch nor Lightning. Whatever ends it early, Ctrl-C and SIGTERM included, ends the other one
-too, and nothing stays on the disk.
+This process loads neither torch nor Lightning. Whatever ends it early, Ctrl-C, SIGTERM and a closed terminal included,
+ends the other one too, and nothing stays on the disk.
 """
 
 import os
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _RECORDER = "HookTracer"
 _FOREIGN = ("HOOKTRACE_", "PL_")
 """Variables that would record the run elsewhere or not at all, or change the trainer (`PL_TRAINER_...`)."""
-_TERMINATED = 128 + signal.SIGTERM
 
 
 @contextmanager
@@ -40,9 +39,16 @@ def expected_run(function: str) -> "Iterator[Run]":
     from tracer.run import open_run
 
     _check_installed()
-    with _ended_by_sigterm(), TemporaryDirectory(prefix="hooktrace-", ignore_cleanup_errors=True) as directory:
+    with _put_away_when_ended(), _temporary_directory() as directory:
         _record(function, Path(directory))
         yield open_run(Path(directory) / "run")
+
+
+def _temporary_directory() -> "TemporaryDirectory[str]":
+    try:
+        return TemporaryDirectory(prefix="hooktrace-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise HooktraceError(f"cannot make a temporary directory: {error.strerror}") from error
 
 
 def _check_installed() -> None:
@@ -55,6 +61,7 @@ def _check_installed() -> None:
 def _record(function: str, directory: Path) -> None:
     root = str(Path(__file__).parents[2])
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    environment["TMPDIR"] = str(directory)  # torch leaves caches
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [environment.get("PYTHONPATH"), root]))
     try:
         # -P: no file of the working directory, a train.py's random.py say, is to come in the way.
@@ -77,17 +84,21 @@ def _record(function: str, directory: Path) -> None:
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Lets SIGTERM end this process as an exception does, so that what is in hand is put away."""
+def _put_away_when_ended() -> Iterator[None]:
+    """Lets a signal that ends this process do it as an exception does, so that what is in hand is put away."""
 
-    def terminate(number: int, frame: FrameType | None) -> NoReturn:
-        raise SystemExit(_TERMINATED)
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, terminate)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def without_recorder(lines: "Sequence[FoldedLine]") -> "tuple[FoldedLine, ...]":
