@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Final
 
+from tracer.run.files import open_regular
 from tracer.run.text import plain_text
 
 MAX_LINES: Final = 500
@@ -51,7 +52,7 @@ class OutputTail:
 
     def _new_bytes(self) -> bytes:
         try:
-            with self._path.open("rb") as file:
+            with open_regular(self._path) as file:
                 size = file.seek(0, 2)
                 if self._offset < 0 or size < self._offset:
                     self._offset = max(0, size - _FIRST_BYTES)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tracer.run.files import read_regular
 from tracer.run.layout import INSPECT_FILE
 from tui.palette import OWNERS, owner_look
 from tui.text import Line, count_text, fit
@@ -78,11 +79,8 @@ class Sight:
 
 def read_sight(run_dir: Path) -> Sight | None:
     """What the run's inspect.json says; None if it is not there or is something else."""
-    path = run_dir / INSPECT_FILE
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            return None
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_regular(run_dir / INSPECT_FILE, _MAX_BYTES))
     except (OSError, ValueError, RecursionError):
         return None
     return _sight(content) if isinstance(content, dict) else None

@@ -7,12 +7,13 @@ bounded part of them, and what stands at the line must be a function.
 import inspect
 import os
 import re
-import stat
 import tokenize
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from tracer.run.files import open_regular
 
 _MOST_BYTES: Final = 4 << 20
 _MOST_LINES: Final = 200
@@ -85,15 +86,11 @@ def _content(path: str) -> tuple[bytes, float]:
     """The beginning of a regular file, and when it was changed last.
 
     Raises:
-        OSError: there is none.
-        ValueError: it is something else, such as a pipe, or the path cannot be one.
+        OSError: there is none, or something else stands there, such as a pipe.
+        ValueError: the path cannot be one.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # opening a pipe must not wait
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("not a regular file")
-        return file.read(_MOST_BYTES), status.st_mtime
+    with open_regular(Path(path)) as file:
+        return file.read(_MOST_BYTES), os.fstat(file.fileno()).st_mtime
 
 
 def _block(lines: list[str]) -> tuple[str, ...]:

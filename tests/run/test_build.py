@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.builders import enter, leave, mark, records, script
 from tracer.run import match
-from tracer.run.build import TraceBuilder
+from tracer.run.build import MAX_DEPTH, TraceBuilder
 from tracer.run.events import Action, Int64Array
 from tracer.run.layout import Mark
 from tracer.run.trace import CONTEXT_FIELDS, ERROR, OPEN, Trace
@@ -165,6 +165,14 @@ def test_nesting_deeper_than_any_loop() -> None:
     trace = _trace(events)
     check_tree(trace)
     assert trace.depth.max() == depth - 1
+
+
+def test_what_nests_deeper_than_any_program_is_left_out() -> None:
+    events = records([enter(index % 7, index) for index in range(MAX_DEPTH + 50)])
+    whole = _trace(events)
+    assert len(whole) == MAX_DEPTH
+    assert "more than 10,000 calls inside one another" in str(whole.gap)
+    assert _same(_trace(events[:4000], events[4000 : MAX_DEPTH + 20], events[MAX_DEPTH + 20 :]), whole)
 
 
 def test_context_holds_from_the_next_event_on() -> None:

@@ -1,6 +1,7 @@
 """Reading streams and lists of actions that are growing, torn or hostile."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders import enter, leave, mark, records
-from tracer.run.events import ActionTail, EventTail, event_times
-from tracer.run.layout import Mark, actions_file, events_file
+from tracer.run.events import ActionTail, EventTail, event_times, stream_records
+from tracer.run.layout import RECORD_BYTES, SEGMENT_BYTES, Mark, actions_file, events_file
 
 
 @settings(max_examples=50)
@@ -64,6 +65,21 @@ def test_damaged_stream_ends_where_the_damage_begins(tmp_path: Path) -> None:
     assert len(tail.read()) == 0
 
 
+def test_zeros_that_a_crashed_machine_left_are_damage(tmp_path: Path) -> None:
+    sound = [mark(Mark.CALL, 0), enter(0, 0), leave(0, 9)]
+    (tmp_path / events_file(0, 0)).write_bytes(records(sound).tobytes() + bytes(4096))
+    tail = EventTail(tmp_path)
+    assert tail.read().tolist() == sound
+    assert "damaged" in str(tail.gap)
+
+
+def test_room_is_not_made_for_what_no_writer_writes(tmp_path: Path) -> None:
+    path = tmp_path / events_file(0, 0)
+    path.touch()
+    os.truncate(path, 1 << 42)
+    assert stream_records(tmp_path) == SEGMENT_BYTES // RECORD_BYTES
+
+
 def test_last_action_waits_for_its_line_end(tmp_path: Path) -> None:
     path = tmp_path / actions_file(0)
     line = json.dumps({"id": 0, "owner_kind": "module", "owner": "M", "hook": "setup", "overridden": True})
@@ -81,6 +97,8 @@ def test_hostile_lines_do_no_harm(tmp_path: Path) -> None:
         b'{"id": "x"}',
         b'{"id": 99999999}',
         b'{"id": -3}',
+        b'{"id": true}',
+        b'{"id": 1e999}',
         b"[" * 5000,
         b'{"id": 2, "owner_kind": "emperor", "owner": 7, "hook": null, "instance": "a", "overridden": "yes"}',
         b'{"id": 0, "owner_kind": "callback", "owner": "A", "instance": 1, "hook": "set\\ud800up", "defined_at": 3}',
@@ -91,6 +109,7 @@ def test_hostile_lines_do_no_harm(tmp_path: Path) -> None:
     assert [action.label for action in actions] == ["A#1.set?up", "action-1", "7.action-2"]
     assert [action.owner_kind for action in actions] == ["callback", "loop", "loop"]
     assert actions[0].defined_at is None
+    assert [type(action.id) for action in actions] == [int, int, int]
 
 
 def test_marks_take_the_time_of_the_next_event() -> None:

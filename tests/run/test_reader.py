@@ -11,7 +11,7 @@ from tests.builders import DEAD_PID, LiveRun, make_run, run_json
 from tracer import open_run
 from tracer.errors import HooktraceError, NotARunError, NotFoundError, SchemaError
 from tracer.run import find_run, list_runs
-from tracer.run.layout import RUN_FILE, events_file, is_alive, process_start_ticks, write_json
+from tracer.run.layout import RUN_FILE, actions_file, events_file, is_alive, process_start_ticks, write_json
 from tracer.run.table import COLUMNS
 
 
@@ -96,6 +96,23 @@ def test_damaged_run_json(content: bytes, error: type[HooktraceError], says: str
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("name", [RUN_FILE, actions_file(0), events_file(0, 0), "metrics/metrics.csv"])
+@pytest.mark.parametrize("kind", ["pipe", "endless"])
+def test_what_is_no_file_is_not_read(kind: str, name: str, tmp_path: Path) -> None:
+    path = make_run(tmp_path / "run")
+    (path / name).unlink()
+    os.mkfifo(path / name) if kind == "pipe" else (path / name).symlink_to("/dev/zero")
+    if name == RUN_FILE:
+        with pytest.raises(NotARunError, match="not a regular file"):
+            open_run(path)
+        return
+    run = open_run(path)
+    assert len(run.metrics()) == (0 if name.endswith("csv") else 12)
+    assert run.ranks == (() if name.startswith("events") else (0,))
+    if run.ranks:
+        assert (run.trace().actions[0].hook == "action-0") == name.startswith("actions")
+
+
 def test_fields_of_the_wrong_type_read_as_absent(tmp_path: Path) -> None:
     hostile = {name: {"nested": [1]} for name in run_json()} | {"schema": 1, "callbacks": [1, None], "calls": "x"}
     (tmp_path / RUN_FILE).write_text(json.dumps(hostile))
@@ -136,6 +153,7 @@ def test_processes() -> None:
     assert is_alive(os.getpid(), None)
     assert not is_alive(os.getpid(), (start or 0) + 1)
     assert not is_alive(DEAD_PID, None)
+    assert not any(is_alive(number, None) for number in (0, -1, 1 << 31, 1 << 70))
 
 
 def test_run_json_is_replaced_whole(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ size; the result does not depend on how the stream was cut.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +18,8 @@ from tracer.run.layout import MAX_ACTIONS, Mark
 from tracer.run.match import Integers, Matched, match
 from tracer.run.trace import ERROR, OK, OPEN, Contexts, Trace
 
+MAX_DEPTH = 10_000
+"""A stream that nests deeper is damaged or hostile: no program calls ten thousand hooks inside one another."""
 SPAN_TYPES = {
     "action": np.int16,
     "parent": np.int32,
@@ -62,10 +65,13 @@ class TraceBuilder:
         self._now_ns = 0
         self._highest_action = -1
         self._actions: tuple[Action, ...] = ()
+        self.gap: str | None = None
+        """Why the rest of the stream is left out, in words; None as long as it is not."""
 
     def reserve(self, spans: int) -> None:
-        """Makes room for so many spans at once, so that growing to them copies nothing."""
-        self._spans.reserve(spans)
+        """Makes room for so many spans at once, if there is, so that growing to them copies nothing."""
+        with suppress(MemoryError):  # the size of a file says how many there could be, not how many there are
+            self._spans.reserve(spans)
 
     def feed(self, events: Int64Array, actions: Sequence[Action]) -> Delta:
         """Takes the next events of the stream.
@@ -79,15 +85,22 @@ class TraceBuilder:
         """
         self._actions = tuple(actions)
         first_row = len(self._spans)
-        if not len(events):
+        if not len(events) or self.gap is not None:
             return Delta(first_row, first_row, np.empty(0, np.int64))
         codes = event_codes(events).astype(np.int16)
         timed = np.flatnonzero(codes < MAX_ACTIONS)
+        matched = match(np.concatenate((self._spans["action"][self._open], codes[timed])), len(self._open))
+        too_deep = np.flatnonzero(matched.depth[len(self._open) :] >= MAX_DEPTH)
+        if len(too_deep):
+            entered = timed[codes[timed] >= 0]
+            delta = self.feed(events[: entered[too_deep[0]]], actions)
+            self.gap = f"more than {MAX_DEPTH:,} calls inside one another: what follows there is left out"
+            return delta
         times = np.maximum.accumulate(event_values(events[timed]))
         np.maximum(times, self._now_ns, out=times)
         begin = self._take_marks(codes, events, timed, times)
-        closed, leave = self._take_spans(codes[timed], times, begin)
-        self._take_errors(codes, timed, closed, leave)
+        closed = self._take_spans(codes[timed], times, begin, matched)
+        self._take_errors(codes, timed, closed, matched.leave)
         return Delta(first_row, len(self._spans), closed)
 
     def trace(self, gap: str | None = None) -> Trace:
@@ -99,7 +112,7 @@ class TraceBuilder:
             contexts=Contexts(**self._contexts.columns.views()),  # type: ignore[arg-type]  # narrower integers
             open_rows=tuple(self._open.tolist()),
             now_ns=self._now_ns,
-            gap=gap,
+            gap="; ".join(filter(None, (gap, self.gap))) or None,
             **self._spans.views(),  # type: ignore[arg-type]
         )
 
@@ -109,16 +122,15 @@ class TraceBuilder:
         following = np.searchsorted(timed, marks)
         return self._contexts.take(codes[marks], event_values(events[marks]), following, times)
 
-    def _take_spans(self, codes: Integers, times: Int64Array, begin: Int64Array) -> tuple[Int64Array, Integers]:
+    def _take_spans(self, codes: Integers, times: Int64Array, begin: Int64Array, matched: Matched) -> Int64Array:
         """Adds the spans that were entered, closes those that were left.
 
         Returns:
-            The rows that were closed, in order of their end; and the index of the leave that closed each.
+            The rows that were closed, in order of their end.
         """
         if not len(codes):
-            return np.empty(0, np.int64), np.empty(0, np.int64)
+            return np.empty(0, np.int64)
         spans, carried = self._spans, len(self._open)
-        matched = match(np.concatenate((spans["action"][self._open], codes)), carried)
         entered = np.flatnonzero(codes >= 0)
         first = spans.extend(len(entered))
         rows = np.concatenate((self._open, np.arange(first, len(spans))))
@@ -133,7 +145,7 @@ class TraceBuilder:
         self._set_context(first, begin, entered)
         self._now_ns = int(times[-1])
         self._highest_action = max(self._highest_action, int(codes.max()))
-        return self._close(rows, matched, times), matched.leave
+        return self._close(rows, matched, times)
 
     def _set_context(self, first: int, begin: Int64Array, entered: Int64Array) -> None:
         """Says where each span from row `first` on stands: the contexts that `begin` here follow one another."""

@@ -19,6 +19,7 @@ import numpy as np
 from tracer.run.build import SPAN_TYPES, with_unknown
 from tracer.run.contexts import CONTEXT_TYPES
 from tracer.run.events import Action, Int64Array, stream_records
+from tracer.run.files import is_regular
 from tracer.run.layout import MAX_ACTIONS, events_file
 from tracer.run.trace import OPEN, STATUS, Contexts, Trace
 
@@ -47,7 +48,7 @@ def stamp(run_dir: Path, rank: int) -> str | None:
     if stream_records(run_dir, rank) < WORTH_RECORDS:
         return None
     parts, segment = [], 0
-    while (path := run_dir / events_file(rank, segment)).exists():
+    while is_regular(path := run_dir / events_file(rank, segment)):
         status = path.stat()
         parts.append((status.st_size, status.st_mtime_ns))
         segment += 1
@@ -65,7 +66,7 @@ def load(run_dir: Path, rank: int, mark: str, started_at: datetime, actions: tup
         actions: As the list of actions says.
     """
     path = run_dir / cache_file(rank)
-    if not path.is_file():
+    if not is_regular(path):
         return None
     import pyarrow as pa
     import pyarrow.parquet as pq

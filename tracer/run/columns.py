@@ -24,13 +24,16 @@ class Columns:
         return self._arrays[name][: self._length]
 
     def reserve(self, capacity: int) -> None:
-        """Makes room for `capacity` entries; memory is taken only as they are written."""
+        """Makes room for `capacity` entries; memory is taken only as they are written.
+
+        Raises:
+            MemoryError: there is no such room; nothing has changed then.
+        """
         if capacity > self._capacity:
-            self._capacity = capacity
+            grown = {name: np.zeros(capacity, old.dtype) for name, old in self._arrays.items()}
             for name, old in self._arrays.items():
-                grown = np.zeros(capacity, old.dtype)
-                grown[: self._length] = old[: self._length]
-                self._arrays[name] = grown
+                grown[name][: self._length] = old[: self._length]
+            self._arrays, self._capacity = grown, capacity
 
     def extend(self, count: int) -> int:
         """Adds `count` entries of zero to every column; returns the index of the first."""

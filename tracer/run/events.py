@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tracer.run.files import is_regular, open_regular
 from tracer.run.layout import (
     MAX_ACTIONS,
     OWNER_KINDS,
     RECORD_BYTES,
+    SEGMENT_BYTES,
     TIME_BITS,
     TIME_MASK,
     Mark,
@@ -31,6 +33,9 @@ _LAST_RECORDS = 8192
 """So many in a row are never all marks."""
 _DISORDER_NS = 60 * 10**9
 """Threads that record at once can get into each other's way by less than this; a damaged time hardly does."""
+_MAX_LIST_BYTES = 16 << 20
+"""So much of a list of actions is read; one of 2,040 actions has less than 1 MiB."""
+_MAX_TEXT = 1000
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,8 @@ class EventTail:
         times = np.where(timed, event_values(events), 0)
         latest = np.maximum.accumulate(times)
         np.maximum(latest, self._latest_ns, out=latest)
-        damaged = np.flatnonzero(timed & (latest - times > _DISORDER_NS))
+        # A machine that crashed leaves zeros where nothing had got to the disk: each a call at the beginning of time.
+        damaged = np.flatnonzero(timed & ((latest - times > _DISORDER_NS) | ((events == 0) & (latest > 0))))
         if len(damaged):
             self.gap = f"{events_file(self._rank, self._segment)} is damaged: what follows there is left out"
             events, latest = events[: damaged[0]], latest[: damaged[0] + 1]
@@ -119,7 +125,7 @@ class EventTail:
         left = most
         while True:
             # A writer goes on to the next segment only when it is done with this one: what is here then is all.
-            done = (self._run_dir / events_file(self._rank, self._segment + 1)).exists()
+            done = is_regular(self._run_dir / events_file(self._rank, self._segment + 1))
             parts.append(self._read_segment(left))
             if left is not None:
                 left -= len(parts[-1])
@@ -130,9 +136,9 @@ class EventTail:
 
     def _read_segment(self, most: int | None) -> Int64Array:
         try:
-            with (self._run_dir / events_file(self._rank, self._segment)).open("rb", buffering=0) as file:
+            with open_regular(self._run_dir / events_file(self._rank, self._segment)) as file:
                 file.seek(self._offset)
-                data = file.readall() if most is None else file.read(most * RECORD_BYTES)
+                data = file.read(-1 if most is None else most * RECORD_BYTES)
         except OSError:
             return np.empty(0, np.int64)
         whole = len(data) - len(data) % RECORD_BYTES
@@ -151,9 +157,9 @@ class ActionTail:
     def read(self) -> tuple[Action, ...]:
         """All actions known so far; the action at index i has number i."""
         try:
-            with self._path.open("rb") as file:
+            with open_regular(self._path) as file:
                 file.seek(self._offset)
-                data = file.read()
+                data = file.read(max(0, _MAX_LIST_BYTES - self._offset))
         except OSError:
             return tuple(self._actions)
         complete = data[: data.rfind(b"\n") + 1]
@@ -165,10 +171,10 @@ class ActionTail:
     def _add(self, line: bytes) -> None:
         try:
             entry = json.loads(line)
-            number = int(entry["id"])
+            number = entry["id"]
         except (ValueError, KeyError, TypeError, RecursionError):
             return
-        if not 0 <= number < MAX_ACTIONS:
+        if type(number) is not int or not 0 <= number < MAX_ACTIONS:  # true is an int, too
             return
         while len(self._actions) <= number:
             self._actions.append(unknown_action(len(self._actions)))
@@ -183,7 +189,7 @@ def _action(number: int, entry: Mapping[str, Any]) -> Action:
         id=number,
         owner_kind=kind if kind in OWNER_KINDS else "loop",
         owner=_encodable(str(entry.get("owner") or "")),
-        instance=instance if isinstance(instance, int) else 0,
+        instance=instance if isinstance(instance, int) and 0 <= instance < 1 << 31 else 0,
         hook=_encodable(str(entry.get("hook") or f"action-{number}")),
         overridden=overridden if isinstance(overridden, bool) else None,
         defined_at=_optional_text(entry.get("defined_at")),
@@ -197,15 +203,18 @@ def _optional_text(value: object) -> str | None:
 
 
 def _encodable(text: str) -> str:
-    """JSON can say halves of surrogate pairs, which no file and no terminal takes."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """JSON can say halves of surrogate pairs, which no file and no terminal takes, and names without end."""
+    return text[:_MAX_TEXT].encode("utf-8", "replace").decode("utf-8")
 
 
 def stream_records(run_dir: Path, rank: int = 0) -> int:
-    """How many records the event stream of a rank has now, from the sizes of its segments."""
+    """How many records the event stream of a rank has now, from the sizes of its segments.
+
+    No segment counts for more than a writer puts into one: a larger file is damaged or hostile.
+    """
     size = segment = 0
-    while (path := run_dir / events_file(rank, segment)).exists():
-        size, segment = size + path.stat().st_size, segment + 1
+    while is_regular(path := run_dir / events_file(rank, segment)):
+        size, segment = size + min(path.stat().st_size, SEGMENT_BYTES), segment + 1
     return size // RECORD_BYTES
 
 
@@ -215,10 +224,10 @@ def stream_end_ns(run_dir: Path, rank: int = 0) -> int:
     What a damaged stream says here may be wrong.
     """
     segment = 0
-    while (run_dir / events_file(rank, segment + 1)).exists():
+    while is_regular(run_dir / events_file(rank, segment + 1)):
         segment += 1
     for path in (run_dir / events_file(rank, number) for number in range(segment, -1, -1)):
-        records = path.stat().st_size // RECORD_BYTES if path.exists() else 0
+        records = path.stat().st_size // RECORD_BYTES if is_regular(path) else 0
         if records:
             first = max(0, records - _LAST_RECORDS)
             events = np.fromfile(path, _RECORD, records - first, offset=first * RECORD_BYTES).astype(np.int64)

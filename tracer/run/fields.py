@@ -31,8 +31,10 @@ def as_count(value: object) -> int | None:
 
 
 def as_number(value: object) -> int | None:
-    """The number that it is, if it is a whole one."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """The number that it is, if it is a whole one that fits 64 bits: nothing else that we have counts further."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if -(1 << 63) <= value < 1 << 63 else None
 
 
 def as_time(value: object) -> datetime | None:

@@ -12,8 +12,11 @@ from typing import Any
 
 from tracer.errors import NotARunError, NotFoundError, SchemaError
 from tracer.run.fields import as_count, as_list, as_mapping, as_names, as_number, as_text, as_time
+from tracer.run.files import read_regular
 from tracer.run.layout import RUN_FILE, SCHEMA, STATES
 
+_MAX_BYTES = 16 << 20
+"""The largest run.json that is read; one of a large model with many callbacks has some 100 KiB."""
 ORIGINS = ("trainer", "default", "model", "entry point", "tracer")
 
 
@@ -110,7 +113,7 @@ def read_info(run_dir: Path) -> RunInfo:
     if not run_dir.exists():
         raise NotFoundError(f"no such run: {run_dir} (`hooktrace list` shows those there are)")
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_regular(path, _MAX_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         raise NotARunError(f"not a run: {run_dir} has no {RUN_FILE} (give the directory that holds it)") from None
     except OSError as error:

@@ -115,6 +115,8 @@ def is_alive(pid: int, process_start: int | None) -> bool:
         process_start: its start in clock ticks since the machine's, from `process_start_ticks`: numbers are used
             again, pairs of number and start are not.
     """
+    if not 0 < pid < 1 << 31:
+        return False  # what a damaged or hostile run says; to the system zero and less are groups of processes
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

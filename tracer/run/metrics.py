@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from tracer.run.columns import Columns
 from tracer.run.events import Int64Array
+from tracer.run.files import open_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +109,7 @@ class MetricsReader:
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         if stamp == self._seen or status.st_size > _MAX_BYTES:
             return
-        with self._path.open("rb") as file:
+        with open_regular(self._path) as file:
             appended = self._rows.continued_in(file)
             if appended is None:
                 rows = _Rows()

@@ -10,8 +10,11 @@ from datetime import datetime
 from pathlib import Path
 
 from tracer.run.fields import as_mapping, as_number, as_text, as_time
+from tracer.run.files import read_regular
 from tracer.run.info import RunInfo
 from tracer.run.layout import STATES, is_alive, rank_file
+
+_MAX_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class RankInfo:
 def read_rank(run_dir: Path, rank: int, info: RunInfo) -> RankInfo:
     """What is known of a rank of the run that `info` describes: that of a single process is all in there."""
     try:
-        content = as_mapping(json.loads((run_dir / rank_file(rank)).read_bytes()))
+        content = as_mapping(json.loads(read_regular(run_dir / rank_file(rank), _MAX_BYTES)))
     except (OSError, ValueError, RecursionError):
         content = {}
     if content.get("rank") != rank:

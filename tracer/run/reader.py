@@ -10,6 +10,7 @@ from tracer.errors import HooktraceError, NotARunError, NotFoundError
 from tracer.run import cache
 from tracer.run.build import TraceBuilder
 from tracer.run.events import ActionTail, EventTail, stream_records
+from tracer.run.files import is_regular
 from tracer.run.info import RunInfo, read_info
 from tracer.run.layout import METRICS_FILE, RECORD_BYTES, RUN_FILE, is_alive
 from tracer.run.metrics import Metrics, MetricsReader
@@ -95,12 +96,12 @@ class Run:
                 return replace(kept, gap=known_gap(about.dropped, tail))
         builder = TraceBuilder(rank, about.started_at)
         builder.reserve(stream_records(self.path, rank) // 2 + 1)
-        while len(events := tail.read(_PORTION)):
+        while builder.gap is None and len(events := tail.read(_PORTION)):
             builder.feed(events, actions.read())
         trace = builder.trace(known_gap(about.dropped, tail))
         if tail.gap and not len(trace):
             raise NotARunError(f"cannot read {self.path}: {tail.gap}")
-        if mark is not None and tail.gap is None:
+        if mark is not None and tail.gap is None and builder.gap is None:
             cache.store_behind(self.path, mark, trace)
         return trace
 
@@ -138,7 +139,7 @@ def recorded_ranks(run_dir: Path) -> tuple[int, ...]:
 
 
 def _event_files(run_dir: Path) -> list[re.Match[str]]:
-    matches = (_EVENTS_NAME.fullmatch(path.name) for path in run_dir.iterdir())
+    matches = (_EVENTS_NAME.fullmatch(path.name) for path in run_dir.iterdir() if is_regular(path))
     return [match for match in matches if match]
 
 

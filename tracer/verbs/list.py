@@ -56,7 +56,7 @@ def _entry(run: "Run", now: datetime) -> dict[str, Any]:
 
 def _last_written(run: "Run") -> datetime:
     """When something was last written to a run that did not live to say when it ended."""
-    return datetime.fromtimestamp(max(path.stat().st_mtime for path in run.path.iterdir()), UTC)
+    return datetime.fromtimestamp(max(path.lstat().st_mtime for path in run.path.iterdir()), UTC)
 
 
 def _print(entries: list[dict[str, Any]]) -> None:
