@@ -63,6 +63,7 @@ def test_what_a_rank_says_may_be_missing_or_damaged(content: bytes, tmp_path: Pa
     assert told(capsys, str(path))
 
 
+@pytest.mark.filterwarnings("error")
 def test_a_run_of_one_process_is_one_rank(tmp_path: Path, capsys: Captured) -> None:
     out = told(capsys, str(make_run(tmp_path / "run")))
     assert len(out.splitlines()) == 2

@@ -51,7 +51,7 @@ class Late:
 def lateness(matched: Matched, offsets: Sequence[Offset]) -> tuple[Late, ...]:
     """Where ranks fall behind, the largest loss first. Hooks in which nobody does are left out."""
     matched = matched.closed()
-    if len(matched) < 2:
+    if len(matched) < 2 or len(matched.traces) < 2:
         return ()
     first, rows = matched.traces[0], matched.rows[0]
     grown, whole_ns = lateness_grown(matched, offsets)
