@@ -72,8 +72,8 @@ def explain_lines(
         trace: The run.
         trainer: Its trainer's arguments with their values, as run.json has them.
         depth: How many levels to show. None shows all of them but for three kinds of detail: what an owner calls on
-            itself alone (that of the module's steps is named in a comment), Lightning's names for a turn of its loops,
-            and a sanity check that runs nothing which validation does not run too.
+            itself alone, or in a step the module on itself (a comment names that); Lightning's names for a turn of its
+            loops; and a sanity check that runs nothing which validation does not run too.
         callbacks: What run.json says of the callbacks, whose arguments may explain something.
         stage: Only calls in this stage, one of `layout.STAGES`.
         owners: Only calls on these, as `fold_select.unknown_owners` knows them.
@@ -179,9 +179,7 @@ class _Writer:
             yield from self.body(part, depth, loops)
         else:
             own = self._brief and self._is_own_affair(part)
-            yield self._call(
-                group, depth, self._called(part) if own and runs_module(self._actions[part.code]) else None
-            )
+            yield self._call(group, depth, self._called(part) if own else None)
             if not own:
                 yield from self.body(part, depth + 1, loops)
 
@@ -202,22 +200,24 @@ class _Writer:
         return not action.owner and action.hook in _TURNS and bool(part.body) and self._cut.note(part) is None
 
     def _is_own_affair(self, part: Part) -> bool:
-        """Whether all that a call makes are calls of its owner on itself; of a step, calls of the module on itself."""
-        step = runs_module(self._actions[part.code])
-        if step and any(inner.present is not None for inner in part.body):
+        """Whether all that a call makes are calls of its owner on itself, always the same; of a step, of the module."""
+        if any(inner.present is not None for inner in part.body):
             return False
-        inside = [
-            self._actions[inner.code] for inner in part.walk() if inner.code >= 0 and not (step and inner is part)
-        ]
-        owners = {(action.owner_kind, action.owner, action.instance) for action in inside}
-        return len(owners) == 1 and (not step or inside[0].owner_kind == "module")
+        step = runs_module(self._actions[part.code])
+        inside = [one for one in part.walk() if one.code >= 0 and not (step and one is part)]
+        actions = [self._actions[one.code] for one in inside]
+        owners = {(action.owner_kind, action.owner, action.instance) for action in actions}
+        return len(owners) == 1 and (not step or actions[0].owner_kind == "module")
 
     def _called(self, part: Part) -> str | None:
-        """Names of what a step calls, which is not written out below it."""
+        """Names of what a call makes that is not written out below it, and the argument that it does so for."""
         shown = [inner for inner in part.body if self._shown is None or inner in self._shown]
         actions = [self._actions[inner.code] for inner in shown if inner.code >= 0]
+        if not actions:
+            return None
         names = dict.fromkeys(f"{action.hook}{'*' if action.overridden else ''}" for action in actions)
-        return f"calls {', '.join(names)}" if names else None
+        reasons = filter(None, (self._reasons.of_call(action.hook) for action in actions))
+        return "; ".join([f"calls {', '.join(names)}", *reasons])
 
     def _call(self, group: list[Part], depth: int, called: str | None) -> FoldedLine:
         actions = [self._actions[part.code] for part in group]

@@ -77,6 +77,11 @@ class Reasons:
         value = re.search(rf"'{argument}': (\d+)\b", state_key)
         return f"{callback.owner_label}({argument}={found.every})" if value and int(value[1]) == found.every else None
 
+    def of_call(self, hook: str) -> str | None:
+        """Why a hook's default makes this call at all."""
+        clips = self._trainer.get("gradient_clip_val")
+        return f"gradient_clip_val={clips}" if hook == "clip_gradients" and clips is not None else None
+
     def of_epochs(self, end: int, steps: int) -> str | None:
         """Why training ends before this epoch, after so many steps of the optimizer."""
         reached = {"fast_dev_run": end == 1, "max_epochs": end == self._trainer.get("max_epochs")}
