@@ -1,14 +1,19 @@
 """Each named configuration changes the order of hooks in the way that its first line promises."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from demo_model.named_configs import find_config, lesson, named_configs
 from tests.demo.conftest import FEW, QUICK, Demo
-from tracer import open_run
+from tracer import Trace, open_run
 from tracer.analyze.findings import findings
+from tracer.analyze.fold_lines import explain_lines
+from tracer.run import Run
+from tracer.verbs.explain_text import loop_lines
+from tracer.verbs.explained import Explanation
 
 HOOKS = [
     "on_fit_start",
@@ -37,41 +42,46 @@ HOOKS = [
 ]
 
 
+GOLDENS = Path(__file__).parent / "goldens"
+FOLDED = ("baseline", "accumulate4", "clip", "manual", "val4", "no_sanity", "bf16")
+"""Configurations whose folded loop is kept in a file."""
+
+
 @pytest.fixture
-def calls(demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Calls":
+def calls(demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> "Calls":
     monkeypatch.setenv("HOOKTRACE_DIR", str(tmp_path / "recording"))
-    return Calls(demo, tmp_path / "recording")
+    return Calls(demo, tmp_path / "recording", request.config.getoption("--update-goldens"))
 
 
 class Calls:
     """Trains eight batches under a configuration and counts the calls of each hook on its owner."""
 
-    def __init__(self, demo: Demo, recording: Path) -> None:
-        self.demo, self.recording = demo, recording
+    def __init__(self, demo: Demo, recording: Path, update: bool) -> None:
+        self.demo, self.recording, self.update = demo, recording, update
+        self.fit_lines = 0
 
     def __call__(self, config: str, *options: str) -> Counter[str]:
         eight = ("--trainer.limit_train_batches", "8", "--trainer.limit_test_batches", "1")
-        assert (
-            self.demo(
-                "all",
-                "--config",
-                config,
-                *QUICK,
-                "--train_size",
-                "64",
-                "--model.batch_size",
-                "8",
-                *FEW,
-                *eight,
-                *options,
-            )
-            == 0
-        )
+        small = ("--train_size", "64", "--model.batch_size", "8", "--checkpoint.save_top_k", "-1")
+        assert self.demo("all", "--config", config, *QUICK, *small, *FEW, *eight, *options) == 0
         run = open_run(self.recording)
         trace = run.trace()
         assert findings(trace, run.info) == ()  # there is nothing wrong with any of them
+        if config in FOLDED:
+            self._check_loop(config, run, trace)
         names = [f"{action.owner}.{action.hook}" for action in trace.actions]
         return Counter(names[number] for number in trace.action.tolist())
+
+    def _check_loop(self, config: str, run: Run, trace: Trace) -> None:
+        lines = explain_lines(trace, run.info.trainer, callbacks=run.info.callbacks)
+        explanation = Explanation("", "", lines, (None,) * len(lines))
+        self.fit_lines = "\n".join(loop_lines(explanation)).partition("trainer.test:")[0].count("\n")
+        found = "".join(f"{line}\n" for line in loop_lines(replace(explanation, timed=False)))
+        path = GOLDENS / f"{config}.txt"
+        if self.update:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(found, encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == found
 
 
 def test_names_and_paths_are_found(tmp_path: Path) -> None:
@@ -98,6 +108,7 @@ def test_baseline_shows_every_hook_of_the_list(calls: Calls) -> None:
     assert counts["ConvNet.on_validation_start"] == 2  # sanity check and epoch
     for callback in ("EarlyStopping", "TQDMProgressBar", "ModelCheckpoint", "ModelSummary"):
         assert counts[f"{callback}.on_fit_start"] == 1
+    assert 0 < calls.fit_lines <= 60  # all of a fit with validation can be seen at once
 
 
 def test_accumulate4_steps_once_in_four_batches(calls: Calls) -> None:

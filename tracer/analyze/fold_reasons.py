@@ -78,7 +78,7 @@ class Reasons:
         return f"{callback.owner_label}({argument}={found.every})" if value and int(value[1]) == found.every else None
 
     def of_call(self, hook: str) -> str | None:
-        """Why a hook's default makes this call at all."""
+        """The argument that gives a call, which Lightning makes in any case, something to do."""
         clips = self._trainer.get("gradient_clip_val")
         return f"gradient_clip_val={clips}" if hook == "clip_gradients" and clips is not None else None
 
