@@ -1,6 +1,7 @@
 """What Lightning's documentation says otherwise: every entry against what the installed Lightning does and says."""
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.record.models import Manual, Plain, trainer
 from tracer import HookTracer, open_run
 from tracer.analyze.docs_check import Difference, differences
 from tracer.analyze.docs_claims import CLAIMS, Claim, Docstring
+from tracer.cli import main
 from tracer.expected import trace as trace_expected
 from tracer.run.build import TraceBuilder
 from tracer.run.events import Action
@@ -65,6 +67,24 @@ def test_our_page_has_it(claim: Claim) -> None:
 
     assert f"docs: {claim.documented} seen: " in page
     assert all(source in page for source in claim.sources)
+
+
+def test_the_readme_shows_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = "hooktrace explain --expected fit --stage train --owner module --docs"
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    _, told, after = text.partition(f"$ {command}\n")
+    trace_expected("fit", tmp_path)
+    capsys.readouterr()
+
+    assert told
+    assert main(["explain", str(tmp_path / "run"), *command.split()[4:]]) == 0
+    printed = {without_figures(line) for line in capsys.readouterr().out.splitlines()}
+    shown = [without_figures(line) for line in after.partition("```")[0].splitlines()[1:] if line.strip() != "..."]
+    assert [line for line in shown if line not in printed] == []
+
+
+def without_figures(line: str) -> str:
+    return re.sub(r" {3,}[\d,]+( .*)?$", "", line)
 
 
 def test_names_are_used_once() -> None:
