@@ -159,6 +159,7 @@ def _help(styled: bool) -> str:
         "",
         f"{bold}examples{off}",
         "  hooktrace train --trainer.max_epochs 1    train, and watch the loop while it runs",
+        "  hooktrace explain --expected fit          the loop that your Lightning runs, from no run of yours",
         "  hooktrace replay                          look at the newest run again, at your pace",
         "  hooktrace export --format csv             its timeline, one row a hook call",
         "  hooktrace compare RUN_A RUN_B             what another setting changed",
