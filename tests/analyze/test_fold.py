@@ -4,48 +4,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.analyze.folding import assert_folds, assert_lossless
 from tests.analyze.streams import script_actions, streams, taken_in
 from tests.builders import records, script
-from tracer.analyze.fold import Part, expand, fold
+from tracer.analyze.fold import fold
 from tracer.analyze.fold_align import merged
 from tracer.analyze.fold_shapes import GROUP, repeats
 from tracer.analyze.fold_tokens import Tokens, tokens
 from tracer.run.events import Int64Array
 from tracer.run.trace import Trace
-
-
-def assert_lossless(structure: Tokens) -> Part:
-    """Folds, expands, folds again; returns the fold."""
-    whole = fold(structure)
-    code, depth = expand(whole)
-    assert np.array_equal(code, structure.code)
-    assert np.array_equal(depth, structure.depth)
-    again = fold(Tokens(code, depth, structure.row))
-    assert described(again) == described(whole)
-    return whole
-
-
-def described(part: Part) -> list[tuple[object, ...]]:
-    """All that a fold says, as values that can be compared."""
-    return [
-        (one.code, _listed(one.present), _listed(one.times), one.starts.tolist(), len(one.body)) for one in part.walk()
-    ]
-
-
-def _listed(values: "np.ndarray[tuple[int], np.dtype[np.generic]] | None") -> object:
-    return None if values is None else values.tolist()
-
-
-def calls_of(structure: Tokens) -> list[tuple[int, int]]:
-    """The action and the depth among calls alone of every span."""
-    around: list[bool] = []
-    found = []
-    for code, depth in zip(structure.code.tolist(), structure.depth.tolist(), strict=True):
-        del around[depth:]
-        if code >= 0:
-            found.append((code, sum(around)))
-        around.append(code >= 0)
-    return found
 
 
 def played(**options: int) -> Trace:
@@ -56,10 +23,7 @@ def played(**options: int) -> Trace:
 
 @given(streams())
 def test_no_trace_loses_anything(events: Int64Array) -> None:
-    trace, _ = taken_in(events)
-    structure = tokens(trace)
-    assert calls_of(structure) == list(zip(trace.action.tolist(), trace.depth.tolist(), strict=True))
-    assert_lossless(structure)
+    assert_folds(taken_in(events)[0])
 
 
 @given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-4, 1)), max_size=80))

@@ -7,6 +7,8 @@ What is compared, and what is not:
 - Without the mixin, what Lightning dispatches is compared: methods of the module that are called directly
   (`mixin.RECORDED`) cannot be seen then, nor can `configure_callbacks`, which comes before any callback is touched.
 - The tracer's own hooks are left out.
+
+What was recorded folds without a loss as well: there are no other real runs of so many kinds.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,10 +25,11 @@ from lightning.pytorch.demos.boring_classes import RandomDataset
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from tests.analyze.folding import assert_folds
 from tests.record.combinations import Config, covering
 from tests.record.models import trainer
 from tests.record.reference import HOOKS, Reference
-from tracer import HookTracer, HookTracerMixin
+from tracer import HookTracer, HookTracerMixin, open_run
 from tracer.record.mixin import RECORDED
 from tracer.run.events import ActionTail, EventTail, event_codes
 
@@ -287,6 +290,7 @@ def test_recorded_is_what_is_called(config: Config, tmp_path: Path) -> None:
     expected = _comparable(_run(config, tmp_path).calls, config)
     assert list(_completed(tmp_path / "run")) == expected, _name(config)
     assert len(expected) > 5
+    assert_folds(open_run(tmp_path / "run").trace())
 
 
 @pytest.mark.parametrize("optimization", AXES["optimization"])
@@ -305,6 +309,7 @@ def test_recorded_is_what_is_called_in_a_run_that_fails(
     config = RICH | own | {"accumulate_grad_batches": 1, "gradient_clip_val": None}
     expected = _comparable(_run(config, tmp_path).calls, config)
     assert list(_completed(tmp_path / "run")) == expected
+    assert_folds(open_run(tmp_path / "run").trace())
     told = [call for call in expected if call.endswith(" on_exception")]
     assert told == ["callback Failing 0 on_exception", "callback ModelCheckpoint 0 on_exception"] + datamodule * [
         "datamodule Data 0 on_exception"

@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, Mode
 from lightning.pytorch.demos.boring_classes import BoringDataModule
 from lightning.pytorch.profilers import Profiler
 
+from tests.analyze.folding import assert_folds
 from tests.record.models import Manual, Mixed, Plain, TwoLoaders, trainer
 from tracer import HookTracer, Trace, open_run
 from tracer.record.mixin import RECORDED
@@ -97,6 +98,7 @@ def test_equals_what_a_profiler_of_the_users_own_sees(config: str, datamodule: b
     assert [name for name in recorded if not name.endswith(".configure_callbacks")] == known
     assert trace.open_rows == ()
     assert set(trace.status.tolist()) == {0}
+    assert_folds(trace)
 
 
 def test_list_of_hooks_in_order(tmp_path: Path) -> None:
