@@ -51,6 +51,7 @@ class Verb:
 VERBS: dict[str, Verb] = {
     "train": Verb("record", "train the demo ConvNet and watch its hooks live"),
     "run": Verb("record", "record a Lightning program of your own, unchanged"),
+    "sweep": Verb("record", "train under several configurations in turn, and compare them with the first"),
     "watch": Verb("look", "attach the live screen to a run that is being written"),
     "replay": Verb("look", "the same screen under a clock: play, pause, seek by time, batch or hook"),
     "plot": Verb("look", "the loss curves as one HTML page"),

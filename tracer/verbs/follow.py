@@ -66,6 +66,11 @@ class Reporter:
         return latest[:_METRICS]
 
 
+def place_in_words(moment: Moment) -> list[str]:
+    """Where a run is, in a few words; none before it began and between two loops."""
+    return [] if moment.state == STARTING else _place(moment)[1]
+
+
 def _place(moment: Moment) -> tuple[tuple[object, ...], list[str]]:
     """Where a run is, to be compared with where it was; and in words, none between two loops."""
     if moment.state != "running":

@@ -93,16 +93,24 @@ def _report_failure(run: Run, output: Path, code: int) -> None:
 
 
 def _report_no_start(run_dir: Path, code: int) -> None:
-    """The program ended before there was a run: its own last words say why, best the line that calls it an error."""
+    reason = reason_of_no_start(run_dir, code)
+    print(f"hooktrace: the training did not start (exit code {code}): {reason}", file=sys.stderr)
+
+
+def reason_of_no_start(run_dir: Path, code: int) -> str:
+    """Why a program ended before there was a run: its own last words, best the line that calls it an error.
+
+    Args:
+        run_dir: The directory with its output.
+        code: Its exit code.
+    """
     lines = [line for line in OutputTail(run_dir / OUTPUT_FILE).read() if line.strip()]
     named = [line for line in lines if "error" in line.lower()]
     if code > _KILLED:
-        reason = f"it was killed by {signal_name(code - _KILLED)}"
-    elif not code and not lines:
-        reason = "it ended without training anything"
-    else:
-        reason = (named or lines or ["it said nothing"])[-1].strip()
-    print(f"hooktrace: the training did not start (exit code {code}): {reason}", file=sys.stderr)
+        return f"it was killed by {signal_name(code - _KILLED)}"
+    if not code and not lines:
+        return "it ended without training anything"
+    return (named or lines or ["it said nothing"])[-1].strip()
 
 
 def _argument(run_dir: Path) -> str:

@@ -58,7 +58,7 @@ def run(parser: VerbParser, arguments: Sequence[str]) -> int:
     """Runs the program; returns its exit code. Does not return if a signal has killed it, which then kills us."""
     own, program = _split(arguments)
     args = parser.parse_args(own)
-    _check(program)
+    check_program(program)
     if args.tui:
         refuse_if_off()
     if recording_is_off():
@@ -96,8 +96,11 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(arguments[:index]), list(arguments[index:])
 
 
-def _check(program: Sequence[str]) -> None:
+def check_program(program: Sequence[str]) -> None:
     """What Python would say in words of its own; with its exit codes.
+
+    Args:
+        program: What follows the interpreter.
 
     Raises:
         HooktraceError: there is nothing to run, or it would not be recorded.

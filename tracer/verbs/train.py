@@ -48,15 +48,21 @@ def run(parser: VerbParser, arguments: Sequence[str]) -> int:
     """Trains; returns the training's exit code, or 0 if it was left running."""
     args, passed_on = parser.parse_known_args(arguments)
     config = _config_of(passed_on)
-    _check(passed_on, config)
+    check_demo(passed_on)
+    if config is not None and find_config(config) is None:
+        known = ", ".join(named_configs())
+        raise UsageError(f"no configuration {config!r}: it is neither a file nor one of {known}")
     name = _name_after(config) if args.name is None else args.name
     run_dir = new_run_directory(args.runs_dir or RUNS_DIR, name, datetime.now())
     program = ["-m", "demo_model", "all", *passed_on, "--trainer.default_root_dir", str(run_dir.resolve())]
     return launch(program, run_dir, args.no_tui, _report)
 
 
-def _check(passed_on: Sequence[str], config: str | None) -> None:
+def check_demo(options: Sequence[str]) -> None:
     """What would otherwise be noticed too late: after seconds of loading, in the output of another process.
+
+    Args:
+        options: What is passed on to the demo.
 
     Raises:
         HooktraceError: the training could not start, or there would be nothing to see.
@@ -67,10 +73,7 @@ def _check(passed_on: Sequence[str], config: str | None) -> None:
                 f"training the demo needs {name}, which is not installed: pip install 'hooktrace[all]'"
             )
     refuse_if_off()
-    if config is not None and find_config(config) is None:
-        known = ", ".join(named_configs())
-        raise UsageError(f"no configuration {config!r}: it is neither a file nor one of {known}")
-    if any(option.startswith("--trainer.default_root_dir") for option in passed_on):
+    if any(option.startswith("--trainer.default_root_dir") for option in options):
         raise UsageError("--trainer.default_root_dir is the run's directory: choose it with --runs-dir and --name")
 
 
