@@ -43,6 +43,7 @@ class LiveFeed:
         self._steady = steady
         self._run: Run | None = None
         self._info: RunInfo | None = None
+        self._told = STARTING
         self._stamp: tuple[int, int] | None = None
         self._rank = rank
         self._shown: ShownRank | None = None
@@ -111,6 +112,8 @@ class LiveFeed:
         if shift_ns is not None and self._clock is not None:
             self._clock.move(shift_ns, stream_end_ns(self._dir, self._shown.rank))
         state = self._state(self._run, self._shown)  # before the events: a run that ended has written all of them
+        if state != self._told:  # run.json need not have changed: a full disk leaves it as it was
+            self._told, self._info = state, self._run.info
         self._shown.read_on(self._info)
         clock = self._clock
         seeks = clock.seeks if clock else None  # before the time: a move in between shows at the next poll

@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -156,62 +154,6 @@ def test_span_that_lightning_leaks_is_closed(tmp_path: Path) -> None:
         "step",
         "on_before_optimizer_step",
     ]
-
-
-_PROGRAM = """
-import os, resource, signal, sys
-from pathlib import Path
-from tests.record.models import Mixed, trainer
-from tracer import HookTracer
-
-class Ending(Mixed):
-    def on_train_batch_end(self, outputs, batch, batch_idx):
-        if batch_idx == {batch}:
-            {action}
-
-run = trainer(Path({root!r}), [HookTracer({run!r})], limit_train_batches={batches}, num_sanity_val_steps=0,
-    log_every_n_steps=10**6)
-run.fit(Ending())
-print("trained", run.global_step)
-"""
-
-
-def _program(tmp_path: Path, action: str, batch: int = 1500, batches: int = 2000) -> "subprocess.CompletedProcess[str]":
-    text = _PROGRAM.format(action=action, root=str(tmp_path), run=str(tmp_path / "run"), batch=batch, batches=batches)
-    text = text.replace("Ending(Mixed):", "Ending(Mixed):\n    def train_dataloader(self): return _many()", 1)
-    many = "from tests.record.endless import many as _many\n"
-    return subprocess.run(
-        [sys.executable, "-c", many + text],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_kill_leaves_a_run_that_says_where_it_died(tmp_path: Path) -> None:
-    action = "import time; time.sleep(0.3); os.kill(os.getpid(), signal.SIGKILL)"
-    assert _program(tmp_path, action).returncode == -signal.SIGKILL
-    recorded = open_run(tmp_path / "run")
-    assert recorded.state == "died"
-    trace = recorded.trace()
-    open_hooks = [trace.actions[trace.action[row]].hook for row in trace.open_rows]
-    assert open_hooks == ["run_training_epoch", "on_train_batch_end"]
-    assert trace.span(trace.open_rows[-1]).batch == 1500
-
-
-def test_full_disk_ends_the_recording_and_not_the_training(tmp_path: Path) -> None:
-    # A limit on the size of files is a full disk for everyone: the write fails half-way.
-    limit = f"resource.setrlimit(resource.RLIMIT_FSIZE, ({64 << 10}, {64 << 10}))"
-    result = _program(tmp_path, limit, batch=0)
-    assert result.returncode == 0, result.stderr
-    assert "trained 2000" in result.stdout
-    assert result.stderr.count("hooktrace: recording stopped: OSError") == 1
-    recorded = open_run(tmp_path / "run")
-    assert "recording stopped: OSError" in str(recorded.info.dropped)
-    trace = recorded.trace()
-    assert 1000 < len(trace) <= (64 << 10) // 16 + 1
-    assert trace.gap == recorded.info.dropped
 
 
 def test_directory_that_cannot_be(tmp_path: Path) -> None:

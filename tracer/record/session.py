@@ -327,6 +327,8 @@ class Session:
             return
         self._info |= {"state": state, "calls": self._calls, "dropped": self._failure}
         if self._rank == 0:
+            if self._page is not None:
+                self._page.say_state(state, self._info.get("exception"), self._failure)
             write_json(self._run_dir / RUN_FILE, self._info)
         if self.trainer.world_size > 1:
             known = {name: self._info[name] for name in _OF_EACH_RANK if name in self._info}
@@ -343,10 +345,10 @@ class Session:
         """Ends the recording, not the training."""
         if self._failure is not None:
             return
-        self._writer.give_up()
         self._failure = f"recording stopped: {describe_exception(error)}"
+        self._writer.give_up()
         warn(f"hooktrace: {self._failure}. Training goes on, unrecorded from here.")
         try:
             self._save(str(self._info.get("state", "running")))
         except (OSError, ValueError):
-            return  # run.json cannot be written either; the warning has said why
+            return  # run.json cannot be written either; the control page says it, and the warning has said why

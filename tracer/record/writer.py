@@ -69,7 +69,9 @@ class EventWriter:
             self._file = -1
 
     def give_up(self) -> None:
-        """Writes nothing more; what still collects is thrown away."""
+        """Writes what has collected so far, if that can be, and nothing more; what still collects is thrown away."""
+        if not self._failed:
+            self.flush()
         self._failed = True
 
     def flush(self) -> None:
@@ -103,7 +105,7 @@ class EventWriter:
                 raise OverflowError("a run of more than 52 days does not fit the stream's records")
             self._write(chunk)
         except Exception as error:
-            self.give_up()
+            self._failed = True
             self._on_failure(error)
 
     def _write(self, chunk: "array[int]") -> None:

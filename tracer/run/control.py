@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from tracer.run.breakpoints import Breakpoint
-from tracer.run.layout import CONTROL_FILE, process_start_ticks
+from tracer.run.layout import CONTROL_FILE, STATES, process_start_ticks
 from tracer.run.page import (
     ANSWERS,
     MAGIC,
@@ -221,6 +221,12 @@ class ControlPage:
         self._words[Word.RELEASE] = reason
         self._releases += 1
         self._words[Word.RELEASES] = self._releases
+
+    def say_state(self, state: str, exception: str | None, dropped: str | None) -> None:
+        """Says what run.json is told: on a full disk, or without a right to the directory, only the page can be."""
+        self._page.write_texts((exception or "", dropped or ""))
+        self._words[Word.STATE_AT] = time.time_ns() // 1000
+        self._words[Word.STATE] = STATES.index(state) + 1
 
     def close(self) -> None:
         """Says that nobody listens any more."""

@@ -1,12 +1,14 @@
 """The control page as words: where on it what lies, and the part on which the ranks of a host agree.
 
 In words of 64 bits: a magic number with the version; what the viewer writes; what the trainer writes; a ring of
-requests; a ring of answers; one word a rank; then slots with breakpoints. Requests are numbered from 1. Request n lies
+requests; a ring of answers; one word a rank; then slots with breakpoints; two texts for which run.json may have had no
+room. Requests are numbered from 1. Request n lies
 in slot n % 64 of its ring, together with n, and its answer likewise: so none is lost or obeyed twice, and one who comes
 late sees what he has missed. A word is read and written in one piece.
 """
 
 import mmap
+from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import Final
@@ -44,6 +46,8 @@ class Word(IntEnum):
     STOP_AT = 23
     STOP_AGREED = 24
     RANKS = 25
+    STATE = 26
+    STATE_AT = 27
 
 
 REQUESTS: Final = 32
@@ -51,7 +55,9 @@ ANSWERS: Final = REQUESTS + RING
 _COUNTS: Final = ANSWERS + RING
 _BREAKPOINTS: Final = (_COUNTS + MAX_RANKS) * 8
 PAGE_BYTES: Final = 8192
-assert _BREAKPOINTS + MAX_BREAKPOINTS * SLOT_BYTES <= PAGE_BYTES
+_TEXT_BYTES: Final = 256
+_TEXTS: Final = PAGE_BYTES - 2 * _TEXT_BYTES
+assert _BREAKPOINTS + MAX_BREAKPOINTS * SLOT_BYTES <= _TEXTS
 
 
 class Page:
@@ -87,6 +93,11 @@ class Page:
     def put(self, ring: int, number: int, code: int) -> None:
         """Puts a code into a ring, under a number."""
         self.words[ring + number % RING] = (number << _CODE_BITS) + code
+
+    def write_texts(self, texts: Sequence[str]) -> None:
+        """Puts two texts on the page, cut to the room there is; empty ones say nothing."""
+        room = b"".join(text.encode("utf-8", "replace")[:_TEXT_BYTES].ljust(_TEXT_BYTES, b"\0") for text in texts)
+        self._map[_TEXTS:PAGE_BYTES] = room
 
     def close(self) -> None:
         """Unmaps the file."""
@@ -143,6 +154,12 @@ def open_page(path: Path) -> Page | None:
         page.close()
         return None
     return page
+
+
+def read_texts(content: bytes) -> tuple[str, ...]:
+    """The two texts on a page, from all that is on it."""
+    parts = (content[first : first + _TEXT_BYTES] for first in range(_TEXTS, PAGE_BYTES, _TEXT_BYTES))
+    return tuple(part.partition(b"\0")[0].decode("utf-8", "ignore") for part in parts)
 
 
 def open_ranks(run_dir: Path) -> RankWords | None:

@@ -12,6 +12,7 @@ from tracer.run.build import TraceBuilder
 from tracer.run.events import ActionTail, EventTail, stream_records
 from tracer.run.files import is_regular
 from tracer.run.info import RunInfo, read_info
+from tracer.run.last_words import with_last_words
 from tracer.run.layout import METRICS_FILE, RECORD_BYTES, RUN_FILE, is_alive
 from tracer.run.metrics import Metrics, MetricsReader
 from tracer.run.ranks import RankInfo, read_rank
@@ -49,8 +50,8 @@ class Run:
 
     @property
     def info(self) -> RunInfo:
-        """run.json as it is now."""
-        return read_info(self.path)
+        """run.json as it is now; what could not be written to it, from the control page."""
+        return with_last_words(self.path, read_info(self.path))
 
     @property
     def state(self) -> str:
