@@ -114,7 +114,7 @@ def _tests(counter: Counter, present: BoolArray) -> Iterator[Condition]:
             yield Condition(f"{name} > 0", name)
     for negated in (False, True):
         yield from _periods(counter, ~present if negated else present, negated)
-    if last is not None and present.any() and not present.all():
+    if last is not None and not present.all() and len(np.unique(index[present])) > 1:
         bound = int(index[present].max()) + 1
         if (present == (index < bound)).all():
             yield Condition(f"{name} < {bound}", name)
