@@ -60,6 +60,7 @@ VERBS: dict[str, Verb] = {
     "stats": Verb("ask", "where the time went: per hook, owner, instance or stage"),
     "ranks": Verb("ask", "a distributed training as one: where ranks stand, who is late, where they parted"),
     "compare": Verb("ask", "what changed between two runs: settings, hooks, calls, time"),
+    "join": Verb("take away", "one run out of what several hosts have recorded"),
     "export": Verb("take away", "the hook timeline as a file for other tools"),
 }
 
