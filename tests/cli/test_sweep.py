@@ -254,10 +254,20 @@ def test_labels_tell_variants_apart() -> None:
     assert [variant.label for variant in other.variants] == ["y", "x", "z"]
 
 
-def test_real_trainings_are_recorded_side_by_side() -> None:
+def test_real_trainings_are_compared_with_the_first(sweep: Sweep) -> None:
     options = ("--", *TINY, "--trainer.max_epochs", "1")
     ended = hooktrace("sweep", "baseline", "accumulate4", "--name", "real", *options)
 
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout.endswith("\nhooktrace compare runs/real/1-baseline runs/real/2-accumulate4\n")
+    table = ended.stdout[ended.stdout.index("\nconfiguration") :]
+    assert [line.split()[:2] for line in table.splitlines()[2:4]] == [["baseline", "1"], ["accumulate4", "1"]]
+    assert "val_acc" in table
+    assert "accumulate4    less often  optimizer_step, step, on_before_zero_grad" in table
+    assert table.endswith("\nhooktrace compare runs/real/1-baseline runs/real/2-accumulate4\n")
     assert open_run(Path("runs/real/2-accumulate4")).info.trainer["accumulate_grad_batches"] == 4
+
+    again = sweep("baseline", "accumulate4", "--name", "real", "--json", *options)
+    rows = json.loads(again.out)["rows"]
+    assert [row["label"] for row in rows] == ["baseline", "accumulate4"]
+    assert set(rows[1]["fewer"]) >= {"optimizer_step", "optimizer_zero_grad"} and rows[0]["fewer"] == []
+    assert again.err.startswith("sweep in runs/real: 2 configurations; 2 of 2 are done")

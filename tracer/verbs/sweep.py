@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tracer.errors import HooktraceError, UsageError
-from tracer.verbs.arguments import RUNS_DIR, VerbParser, add_runs_dir
+from tracer.verbs.arguments import RUNS_DIR, VerbParser, add_json, add_runs_dir
 from tracer.verbs.launch import RUN_NAME, refuse_if_off
 from tracer.verbs.run import check_program
 from tracer.verbs.sweep_plan import DEMO, Plan, make_plan
@@ -43,6 +43,7 @@ def configure(parser: VerbParser) -> None:
     parser.add_argument("--repeat", type=_count, default=1, metavar="N", help="train N times under each (default: 1)")
     parser.add_argument("--name", default=_DEFAULT_NAME, help=f"of the sweep's directory (default: {_DEFAULT_NAME})")
     add_runs_dir(parser)
+    add_json(parser)
     parser.epilog = (
         "Of the demo, a CONFIG may also be the name of one that comes with it: `hooktrace train --help` lists them.\n"
         "ARGS are the program's in every training; they win over a CONFIG, and a set of options wins over them.\n"
@@ -101,15 +102,16 @@ def _sweep(plan: Plan, args: argparse.Namespace, command: Sequence[str]) -> int:
     from tracer.verbs.sweep_report import report
     from tracer.verbs.sweep_stop import stopping
 
+    out = sys.stderr if args.json else sys.stdout
     with opened_sweep((args.runs_dir or RUNS_DIR) / args.name, plan) as sweep:
-        print(_headline(sweep), flush=True)
+        print(_headline(sweep), file=out, flush=True)
         with stopping() as stop:
-            train_all(sweep, stop, sys.stdout)
+            train_all(sweep, stop, out)
         if stop.number is not None:
             done = f"{sweep.count(DONE)} of {len(sweep.jobs)} trainings are done"
             print(f"hooktrace: stopped, {done}; to go on: {shlex.join(command)}", file=sys.stderr)
             return _SIGNALLED + stop.number
-        report(sweep)
+        report(sweep, args.json)
         return HooktraceError.exit_code if sweep.count(FAILED) else 0
 
 
