@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from tracer.analyze.moments import SAVING
 from tracer.analyze.pauses import Pauses
 from tracer.run.events import Int64Array
 from tracer.run.layout import FUNCTIONS, STAGES
@@ -23,7 +24,6 @@ SILENCE_NS: Final = 1_000_000_000
 """No event for longer than this is a silence."""
 _FIT: Final = FUNCTIONS.index("fit")
 _VALIDATE: Final = STAGES.index("validate")
-_SAVING: Final = ("save_checkpoint", "on_save_checkpoint")
 _NONE: Final = np.empty(0, np.int64)
 
 
@@ -114,7 +114,7 @@ class LandmarkFinder:
 
     def _new_checkpoints(self, trace: Trace) -> list[Chapter]:
         """Where a checkpoint is saved: once for all that are saved at the same place of the loop."""
-        actions = [action.id for action in trace.actions if action.hook in _SAVING]
+        actions = [action.id for action in trace.actions if action.hook in SAVING]
         if not actions:
             return []
         rows = self._rows + np.flatnonzero(np.isin(trace.action[self._rows :], actions))

@@ -65,4 +65,5 @@ FORMATS: dict[str, Format] = {
         contents=("rank=*/spans.parquet",),
         text=False,
     ),
+    "chrome": Format(".json", "a timeline for Perfetto (ui.perfetto.dev) and chrome://tracing", "tracer.export.chrome"),
 }
