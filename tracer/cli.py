@@ -59,7 +59,7 @@ VERBS: dict[str, Verb] = {
     "explain": Verb("ask", "the loop as it really ran, as pseudo-code"),
     "stats": Verb("ask", "where the time went: per hook, owner, instance or stage"),
     "ranks": Verb("ask", "a distributed training as one: where ranks stand, who is late, where they parted"),
-    "compare": Verb("ask", "what changed between two runs: settings, hooks, calls, time"),
+    "compare": Verb("ask", "what changed from one run to others: settings, order, calls, time beyond noise"),
     "join": Verb("take away", "one run out of what several hosts have recorded"),
     "export": Verb("take away", "the hook timeline as a file for other tools"),
 }

@@ -120,14 +120,11 @@ def test_compare_shows_what_differs_and_nothing_else(tmp_path: Path, capsys: Cap
     assert main(["compare", "a", "b"]) == 0
 
     out = capsys.readouterr().out
-    assert [line for line in out.splitlines() if line and not line.startswith((" ", "A ", "B "))] == [
-        "settings",
-        "turns of the loops",
-        "only B calls",
-        "time, largest change of self time (for as many calls) first",  # of what encloses the extra hooks
-    ]
+    headings = [line.split(" (")[0] for line in out.splitlines() if line and line[:2] not in ("  ", "A ", "B ", "~ ")]
+    assert headings[0].startswith("2 settings differ; loops of other length; ")
+    assert headings[1:5] == ["config", "turns of the loops", "order", "calls"]
     assert ["trainer", "max_epochs", "2", "3"] in [line.split() for line in out.splitlines()]
-    assert "Extra.on_train_batch_end" in out
+    assert ["~", "on_train_batch_end:", "+Extra"] in [line.split() for line in out.splitlines()]
     assert "EarlyStopping" not in out
 
 
@@ -138,30 +135,61 @@ def test_compare_with_all_shows_what_is_the_same_too(tmp_path: Path, capsys: Cap
 
     out = capsys.readouterr().out
     assert "nothing differs" in out
-    assert out.count("EarlyStopping.on_train_batch_end") == 2
+    assert "for batch in range(4):" in out
+    assert out.count("EarlyStopping.on_train_batch_end") == 1
     assert "1.00x" in out
 
 
 def test_compare_of_a_run_with_itself_says_that_nothing_differs(tmp_path: Path, capsys: Captured) -> None:
-    make_run(tmp_path / "runs" / "a")
+    make_run(tmp_path / "runs" / "a", batches=30)
 
     assert main(["compare", "a", "a"]) == 0
-    assert (
-        capsys.readouterr().out.splitlines()[-1] == "nothing differs: same settings, same hooks, same calls, same times"
-    )
+    assert capsys.readouterr().out.splitlines() == ["A  a", "B  a", "", "nothing differs beyond noise"]
 
 
-def test_compare_as_json(tmp_path: Path, capsys: Captured) -> None:
+def test_compare_several_with_one_baseline_as_json(tmp_path: Path, capsys: Captured) -> None:
     make_run(tmp_path / "a")
-    make_run(tmp_path / "b", epochs=3, hook_ns=2_000_000)
+    make_run(tmp_path / "b", epochs=3)
+    make_run(tmp_path / "c")
 
-    assert main(["compare", "a", "b", "--json"]) == 0
+    assert main(["compare", "a", "b", "c", "--json"]) == 0
 
     content = json.loads(capsys.readouterr().out)
-    assert content["same"] is False
-    assert content["config"] == [{"section": "trainer", "name": "max_epochs", "a": "2", "b": "3"}]
-    assert {"path": "fit > epoch", "a": 2, "b": 3} in content["lengths"]
-    assert {hook["mean_ratio"] for hook in content["hooks"]} == {2.0}
+    assert content["schema"] == 1
+    one, other = content["comparisons"]
+    assert (one["a"], one["b"], other["a"], other["b"]) == ("a", "b", "a", "c")
+    assert (one["same"], other["same"]) == (False, True)
+    assert one["config"] == [{"section": "trainer", "name": "max_epochs", "a": "2", "b": "3"}]
+    assert {"path": "fit > epoch", "a": 2, "b": 3} in one["lengths"]
+    hooks = [hook for unit in one["units"] for hook in unit["hooks"]]
+    assert {hook["ratio"]["value"] for hook in hooks} == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a", "a/run.json"], "not a run: a/run.json is a file (did you mean a?)"),
+        (["a", "empty"], "empty has no spans yet: there is nothing to compare"),
+        (
+            ["a", "a", "--stage", "predict"],
+            "a has nothing of the stage predict (there is: train, sanity_check, validate)",
+        ),
+        (["a", "newer"], "has schema 99, this hooktrace reads schema"),
+        (["a", "a", "--rank", "3"], "a has no recording of rank 3 (there is: 0)"),
+        (["a"], "the following arguments are required: B"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(
+    tmp_path: Path, capsys: Captured, arguments: list[str], message: str
+) -> None:
+    make_run(tmp_path / "a")
+    make_run(tmp_path / "empty", until=0)
+    make_run(tmp_path / "newer", schema=99)
+
+    assert main(["compare", *arguments]) in (1, 2)
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1).filter(lambda weights: sum(weights) > 1e-3))

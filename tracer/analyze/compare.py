@@ -1,259 +1,172 @@
-"""What changed from one run to another: configuration, the hooks that run, how often, and how long they take.
+"""What changed from one run to another: configuration, the order of calls, how often, how long, and the metrics."""
 
-Runs of different length are compared by rate: calls per turn of the loop that a hook runs in, so that "every fourth
-batch instead of every batch" shows and "three epochs instead of two" does not hide it.
-"""
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
-
+from tracer.analyze.compare_calls import CallChange, LoopLength, call_changes, loop_lengths
+from tracer.analyze.compare_metrics import MetricChange, metric_changes, not_common
+from tracer.analyze.compare_order import OrderLine, changed_lines, order_lines
+from tracer.analyze.compare_owners import Owners
+from tracer.analyze.compare_times import TimeChange, UnitChange, unit_changes
 from tracer.analyze.config import ConfigChange, config_changes
-from tracer.analyze.loops import LoopNode, LoopTree, loop_tree
-from tracer.analyze.stats import hook_stats
-from tracer.run.events import Action
+from tracer.analyze.digest import Digest
+from tracer.analyze.digest_pace import Pace
+from tracer.analyze.digest_units import TRAINING_BATCH
 from tracer.run.info import RunInfo
-from tracer.run.trace import Trace
-
-_SINGLE_KINDS = ("module", "datamodule", "strategy")
+from tracer.run.metrics import Metrics
 
 
 @dataclass(frozen=True)
-class LoopLength:
-    """How often a loop ran in each of the two runs; None where a run does not have it."""
-
-    path: str
-    a: int | None
-    b: int | None
-
-
-@dataclass(frozen=True)
-class Place:
-    """A loop that a hook runs in.
+class Subject:
+    """A run to be compared.
 
     Attributes:
-        path: Of the loop, such as "fit > epoch > batch"; empty outside of all loops.
-        calls: There.
-        rate: Calls per turn of the loop.
+        name: What to call it. Untrusted.
+        info: Its run.json.
+        digest: Of one of its ranks.
+        metrics: Its metrics.csv.
+        ranks: The ranks that were recorded.
     """
 
-    path: str
-    calls: int
-    rate: float
-
-
-@dataclass(frozen=True)
-class HookSide:
-    """A hook in one of the two runs. Times in ns; None where no call returned.
-
-    Attributes:
-        count: Calls.
-        mean_ns: Mean duration of a call.
-        self_ns: Sum of the self times.
-        places: Where it runs, the place with the most calls first.
-    """
-
-    count: int
-    mean_ns: float | None
-    self_ns: int
-    places: tuple[Place, ...]
-
-
-@dataclass(frozen=True)
-class RateChange:
-    """How often a hook is called per turn of a loop that both runs have."""
-
-    path: str
-    a: float
-    b: float
-
-
-@dataclass(frozen=True)
-class HookChange:
-    """A hook that at least one of the two runs has; a side is None where that run never called it.
-
-    Attributes:
-        label: Owner and hook. Text from the recordings: untrusted.
-        owner_kind: Of its owner.
-        a, b: The two sides.
-        rates: By loop that both runs have, where at least one of the two calls it.
-    """
-
-    label: str
-    owner_kind: str
-    a: HookSide | None
-    b: HookSide | None
-    rates: tuple[RateChange, ...]
-
-    @property
-    def rate_changes(self) -> tuple[RateChange, ...]:
-        """The loops in which it is called at another rate; none for a hook that only one run has."""
-        if self.a is None or self.b is None:
-            return ()
-        return tuple(rate for rate in self.rates if rate.a != rate.b)
-
-    @property
-    def time_differs(self) -> bool:
-        """Whether both runs have it but a call took another time, on average."""
-        if self.a is None or self.b is None:
-            return False
-        return self.a.mean_ns != self.b.mean_ns or self.self_change_ns != 0
-
-    @property
-    def mean_ratio(self) -> float | None:
-        """Mean duration in b as a multiple of that in a; None where that cannot be said."""
-        if self.a is None or self.b is None or not self.a.mean_ns or self.b.mean_ns is None:
-            return None
-        return self.b.mean_ns / self.a.mean_ns
-
-    @property
-    def self_ratio(self) -> float | None:
-        """Self time in b as a multiple of that in a; None where that cannot be said."""
-        if self.a is None or self.b is None or not self.a.self_ns:
-            return None
-        return self.b.self_ns / self.a.self_ns
-
-    @property
-    def self_change_ns(self) -> float:
-        """Self time in b beyond what as many calls took in a; 0 for a hook that only one run has."""
-        if self.a is None or self.b is None:
-            return 0.0
-        return (self.b.self_ns * self.a.count - self.a.self_ns * self.b.count) / self.a.count
+    name: str
+    info: RunInfo
+    digest: Digest
+    metrics: Metrics = field(default_factory=Metrics)
+    ranks: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What changed from a to b.
+    """What changed from a, the baseline, to b. Texts come from the recordings: untrusted.
 
     Attributes:
+        a, b: Names of the runs.
         config: Changed settings.
         lengths: All loops of the two runs, outermost first.
-        hooks: All hooks of the two runs, in the order in which a (then b) first called them.
+        order: The two folded loops as one, those lines marked that differ.
+        calls: Every hook in every place that both runs have.
+        units: The times, by kind of unit that both runs have.
+        pace: Of each of the two.
+        metrics: Those that both logged at a common step.
+        notes: What was not or could not be compared, a sentence each.
     """
 
+    a: str
+    b: str
     config: tuple[ConfigChange, ...]
     lengths: tuple[LoopLength, ...]
-    hooks: tuple[HookChange, ...]
+    order: tuple[OrderLine, ...]
+    calls: tuple[CallChange, ...]
+    units: tuple[UnitChange, ...]
+    pace: tuple[Pace, Pace]
+    metrics: tuple[MetricChange, ...]
+    notes: tuple[str, ...]
+
+    @cached_property
+    def lengths_changed(self) -> tuple[LoopLength, ...]:
+        """The loops that ran another number of times, or in one run only."""
+        return tuple(length for length in self.lengths if length.a != length.b)
+
+    @cached_property
+    def order_changed(self) -> tuple[OrderLine, ...]:
+        """The lines of the loop that differ."""
+        return changed_lines(self.order)
+
+    @cached_property
+    def calls_changed(self) -> tuple[CallChange, ...]:
+        """The hooks that are called at another rate, or in one run only."""
+        return tuple(change for change in self.calls if change.differs)
+
+    @cached_property
+    def beyond_noise(self) -> tuple[TimeChange, ...]:
+        """The hooks that are slower or faster, the largest change of the run first."""
+        changed = ((unit, hook) for unit in self.units for hook in unit.hooks if hook.beyond_noise)
+        return tuple(hook for _, hook in sorted(changed, key=lambda pair: -abs(run_change_ns(*pair))))
+
+    @cached_property
+    def metrics_changed(self) -> tuple[MetricChange, ...]:
+        """The metrics that differ at a common step."""
+        return tuple(change for change in self.metrics if change.different)
 
     @property
-    def only_a(self) -> tuple[HookChange, ...]:
-        """Hooks that b never called."""
-        return tuple(hook for hook in self.hooks if hook.b is None)
-
-    @property
-    def only_b(self) -> tuple[HookChange, ...]:
-        """Hooks that a never called."""
-        return tuple(hook for hook in self.hooks if hook.a is None)
-
-    @property
-    def calls(self) -> tuple[HookChange, ...]:
-        """Hooks that the two runs call at another rate."""
-        return tuple(hook for hook in self.hooks if hook.rate_changes)
-
-    @property
-    def times(self) -> tuple[HookChange, ...]:
-        """Hooks that both runs have and that took another time, the largest change first (see `self_change_ns`)."""
-        changed = (hook for hook in self.hooks if hook.time_differs)
-        return tuple(sorted(changed, key=lambda hook: -abs(hook.self_change_ns)))
+    def times_differ(self) -> bool:
+        """Whether any time is beyond noise: of a hook, of a whole batch, or of all hooks alike."""
+        return bool(self.beyond_noise) or any(
+            unit.verdict in ("slower", "faster") or unit.load_beyond_noise for unit in self.units
+        )
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs at all."""
-        lengths_differ = any(length.a != length.b for length in self.lengths)
-        return not (self.config or lengths_differ or self.only_a or self.only_b or self.calls or self.times)
+        """Whether nothing differs but times within noise."""
+        return not (
+            self.config
+            or self.lengths_changed
+            or self.order_changed
+            or self.calls_changed
+            or self.times_differ
+            or self.metrics_changed
+        )
+
+    @property
+    def main_unit(self) -> UnitChange | None:
+        """The training batches; the first kind of unit where there is no training."""
+        return next((unit for unit in self.units if unit.kind == TRAINING_BATCH), next(iter(self.units), None))
 
 
-def compare(a: Trace, b: Trace, a_info: RunInfo, b_info: RunInfo) -> Comparison:
-    """Compares two recordings; `a` is the baseline.
+def run_change_ns(unit: UnitChange, hook: TimeChange) -> float:
+    """What a change of a hook makes over a whole run (as long as the geometric mean of both), in ns."""
+    return hook.change_ns * math.sqrt(unit.a * unit.b)
+
+
+def compare(a: Subject, b: Subject) -> Comparison:
+    """Compares two runs; `a` is the baseline.
 
     Hooks are matched by owner and name. Where each run has one module (datamodule, strategy), these two are taken for
     the same owner even if their classes differ.
     """
-    trees = loop_tree(a), loop_tree(b)
-    turns = _turns(trees[0]), _turns(trees[1])
-    shared = _shared_owners(a, b)
-    sides_a, sides_b = (
-        _sides(trace, tree, shared, counts) for trace, tree, counts in zip((a, b), trees, turns, strict=True)
-    )
-    common = turns[0].keys() & turns[1].keys()
+    owners = Owners(a.digest.actions, b.digest.actions)
     return Comparison(
-        config=config_changes(a_info, b_info),
-        lengths=tuple(
-            LoopLength(path, turns[0].get(path), turns[1].get(path)) for path in dict.fromkeys((*turns[0], *turns[1]))
-        ),
-        hooks=tuple(
-            _change(key, sides_a.get(key), sides_b.get(key), common) for key in dict.fromkeys((*sides_a, *sides_b))
-        ),
+        a=a.name,
+        b=b.name,
+        config=config_changes(a.info, b.info),
+        lengths=loop_lengths(a.digest, b.digest),
+        order=order_lines(a.digest.lines, b.digest.lines, owners),
+        calls=call_changes(a.digest, b.digest, owners),
+        units=unit_changes(a.digest, b.digest, owners),
+        pace=(a.digest.pace, b.digest.pace),
+        metrics=metric_changes(a.metrics, b.metrics),
+        notes=tuple(_notes(a, b, owners)),
     )
 
 
-@dataclass(frozen=True)
-class _Key:
-    owner_kind: str
-    label: str
+def _notes(a: Subject, b: Subject, owners: Owners) -> list[str]:
+    notes = [
+        f"the {kind} of A is a {left}, that of B a {right}: they are compared as one"
+        for kind, left, right in owners.replaced
+    ]
+    stages = a.digest.stages, b.digest.stages
+    for only, letter in ((set(stages[0]) - set(stages[1]), "A"), (set(stages[1]) - set(stages[0]), "B")):
+        if only:
+            named = ", ".join(stage.replace("_", " ") for stage in (*stages[0], *stages[1]) if stage in only)
+            notes.append(f"only {letter} ran: {named}; there is nothing to compare it with")
+    if a.ranks != b.ranks:
+        counts = [f"{len(side.ranks)} rank{'s' * (len(side.ranks) != 1)}" for side in (a, b)]
+        notes.append(
+            f"A has {counts[0]}, B {counts[1]}: compared are rank {a.digest.rank} of A and {b.digest.rank} of B"
+        )
+    notes += _states(a, b)
+    if a.info.host != b.info.host:
+        notes.append("the runs come from different machines: a difference in time may be the machine's")
+    apart = not_common(a.metrics, b.metrics)
+    if apart:
+        notes.append(f"no common step: {', '.join(apart)}")
+    return notes
 
 
-def _shared_owners(a: Trace, b: Trace) -> frozenset[str]:
-    """The owner kinds of which each run has exactly one owner, and not of the same class."""
-    owners = [_owners(a), _owners(b)]
-    return frozenset(
-        kind
-        for kind in _SINGLE_KINDS
-        if all(len(side[kind]) == 1 for side in owners) and owners[0][kind] != owners[1][kind]
-    )
-
-
-def _owners(trace: Trace) -> dict[str, set[tuple[str, int]]]:
-    owners: dict[str, set[tuple[str, int]]] = defaultdict(set)
-    for action in trace.actions:
-        owners[action.owner_kind].add((action.owner, action.instance))
-    return owners
-
-
-def _key(action: Action, shared: frozenset[str]) -> _Key:
-    if action.owner_kind in shared:
-        return _Key(action.owner_kind, f"{action.owner_kind}.{action.hook}")
-    return _Key(action.owner_kind, action.label)
-
-
-def _change(key: _Key, a: HookSide | None, b: HookSide | None, common: Set[str]) -> HookChange:
-    rates_a, rates_b = ({place.path: place.rate for place in side.places} if side else {} for side in (a, b))
-    paths = (path for path in dict.fromkeys((*rates_a, *rates_b)) if path in common or not path)
-    rates = (RateChange(path, rates_a.get(path, 0.0), rates_b.get(path, 0.0)) for path in paths)
-    return HookChange(key.label, key.owner_kind, a, b, tuple(rates))
-
-
-def _sides(trace: Trace, tree: LoopTree, shared: frozenset[str], turns: Mapping[str, int]) -> dict[_Key, HookSide]:
-    """Every hook that ran, in the order of the loop."""
-    stats = {(stat.owner_kind, stat.label): stat for stat in hook_stats(trace)}
-    calls: dict[int, Counter[str]] = defaultdict(Counter)
-    for node, path in _paths(tree):
-        if node.kind == "span":
-            calls[node.action][path] += int(tree.count[node.id])
-    sides: dict[_Key, HookSide] = {}
-    for number, by_path in calls.items():
-        action = trace.actions[number]
-        stat = stats[action.owner_kind, action.label]
-        places = tuple(Place(path, n, n / turns.get(path, 1)) for path, n in by_path.most_common())
-        sides[_key(action, shared)] = HookSide(stat.count, stat.mean_ns, stat.self_ns, places)
-    return sides
-
-
-def _turns(tree: LoopTree) -> dict[str, int]:
-    """Turns of every loop by its path, outermost first."""
-    turns: dict[str, int] = {}
-    for node, path in _paths(tree):
-        if node.kind != "span":
-            turns[path] = turns.get(path, 0) + int(tree.count[node.id])
-    return turns
-
-
-def _paths(tree: LoopTree) -> Iterator[tuple[LoopNode, str]]:
-    """Every node with the path of the loops that it is in (itself, for a loop), whatever spans lie between them."""
-    paths: dict[int, str] = {-1: ""}
-    for node in tree.nodes():
-        path = paths[node.parent]
-        if node.kind != "span":
-            path = f"{path} > {node.label}" if path else node.label
-        paths[node.id] = path
-        yield node, path
+def _states(a: Subject, b: Subject) -> list[str]:
+    return [
+        f"{letter} did not end well ({side.info.state}): it is compared as far as it came"
+        for side, letter in ((a, "A"), (b, "B"))
+        if side.info.state in ("failed", "interrupted", "running")
+    ]

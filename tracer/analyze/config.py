@@ -17,7 +17,7 @@ class ConfigChange:
     """A setting that differs. Texts come from the recordings: untrusted.
 
     Attributes:
-        section: "trainer", "callbacks", "model", "hyperparameters" or "versions".
+        section: "trainer", "callbacks", "model", "hyperparameters", "versions" or "machine".
         name: Of the setting.
         a, b: Its values as text; None where a run does not have it.
     """
@@ -36,6 +36,7 @@ def config_changes(a: RunInfo, b: RunInfo) -> tuple[ConfigChange, ...]:
         *_mapping_changes("model", _model(a), _model(b)),
         *_mapping_changes("hyperparameters", *(_settings(info.hparams) for info in (a, b))),
         *_mapping_changes("versions", a.versions, b.versions),
+        *_mapping_changes("machine", _machine(a), _machine(b)),
     )
 
 
@@ -46,6 +47,10 @@ def _settings(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _model(info: RunInfo) -> dict[str, Any]:
     return {"class": info.model, "parameters": info.parameters}
+
+
+def _machine(info: RunInfo) -> dict[str, Any]:
+    return {"host": info.host, "processes": info.world_size}
 
 
 def _mapping_changes(section: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[ConfigChange]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from tracer.run.text import plain_text
 
 if TYPE_CHECKING:
+    from tracer.analyze.digest import Digest
     from tracer.run import Run
     from tracer.run.trace import Trace
 
@@ -15,7 +16,7 @@ def lowest_rank(run: "Run") -> int:
     return min(run.ranks, default=0)
 
 
-def warn_about(run: "Run", trace: "Trace") -> None:
+def warn_about(run: "Run", trace: "Trace | Digest") -> None:
     """Says on stderr what is missing from a trace, and that a run is still being written."""
     if trace.gap:
         print(f"hooktrace: warning: {run.name} is incomplete: {plain_text(trace.gap)}", file=sys.stderr)
