@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders import MS, make_run
@@ -82,6 +82,7 @@ def test_the_metrics_at_the_end_are_the_last_that_were_logged(tmp_path: Path) ->
     assert metrics["loss"] == 2.0 and math.isnan(metrics["broken"])
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.integers(10, 400), st.floats(0.2, 5))
 def test_a_ratio_lies_within_its_bounds_and_turns_with_the_sides(seed: int, batches: int, factor: float) -> None:
     random = np.random.default_rng(seed)

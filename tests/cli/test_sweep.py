@@ -235,6 +235,8 @@ def test_where_a_configuration_and_options_stand_among_the_arguments() -> None:
     config = replace(plan.variants[0], config="x.yaml")
     assert plan.arguments(config, Path("r")) == ["-m", "own.train", "fit", "--config", "x.yaml", "--a", "1", "--b", "2"]
     assert plan.arguments(plan.variants[1], Path("r")) == ["-m", "own.train", "fit", "--a", "1", "c d"]
+    placed = make_plan(["t.py"], ["--out={dir}/x"], [], ["", "a"], 1)
+    assert placed.arguments(placed.variants[0], Path("r")) == ["t.py", f"--out={Path('r').resolve()}/x"]
     demo = make_plan(DEMO, ["--data", "synthetic"], ["clip"], ["--model.lr 1"], 1)
     root = ["--trainer.default_root_dir", str(Path("r").resolve())]
     assert demo.arguments(demo.variants[0], Path("r")) == [*DEMO, "--config", "clip", "--data", "synthetic", *root]

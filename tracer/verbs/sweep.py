@@ -47,6 +47,7 @@ def configure(parser: VerbParser) -> None:
     parser.epilog = (
         "Of the demo, a CONFIG may also be the name of one that comes with it: `hooktrace train --help` lists them.\n"
         "ARGS are the program's in every training; they win over a CONFIG, and a set of options wins over them.\n"
+        "{dir} in them stands for the directory of the training at hand, for programs that write to one place.\n"
         "\nEach training is a process of its own, one after another: every configuration once, then every one again.\n"
         "One that fails is reported, the others go on, and the exit code is 1. Ctrl-C ends the one under way and\n"
         "stops; the same command goes on where it was stopped, and tries again what failed.\n"
@@ -54,7 +55,7 @@ def configure(parser: VerbParser) -> None:
         "  hooktrace sweep baseline accumulate4 clip --repeat 3 -- --trainer.max_epochs 1\n"
         "  hooktrace sweep demo_model/configs/*.yaml --baseline baseline\n"
         '  hooktrace sweep --script train.py --with "--lr 0.1" --with "--lr 0.01" --name rates\n'
-        "  hooktrace sweep -m my_package.train configs/*.yaml -- fit --trainer.max_epochs 1"
+        "  hooktrace sweep -m my_package.train configs/*.yaml -- fit --trainer.default_root_dir {dir}"
     )
 
 

@@ -18,6 +18,9 @@ from tracer.errors import UsageError
 DEMO = ("-m", "demo_model", "all")
 """What starts the demo, which trains if no other program is named."""
 
+DIRECTORY = "{dir}"
+"""Stands for the directory of the training at hand in the program's arguments, so that two never write to one place."""
+
 _SLUG_LENGTH = 40
 
 
@@ -79,8 +82,8 @@ class Plan:
         words = next((at for at, word in enumerate(self.shared) if word.startswith("-")), len(self.shared))
         config = () if variant.config is None else ("--config", variant.config)
         given = (*self.start, *self.shared[:words], *config, *self.shared[words:], *variant.options)
-        ours = ("--trainer.default_root_dir", str(run_dir.resolve())) if self.is_demo else ()
-        return [*given, *ours]
+        ours = ("--trainer.default_root_dir", DIRECTORY) if self.is_demo else ()
+        return [word.replace(DIRECTORY, str(run_dir.resolve())) for word in (*given, *ours)]
 
     def as_json(self) -> dict[str, Any]:
         """The plan as JSON can hold it."""
