@@ -38,17 +38,9 @@ check: $(VENV)/.test  ## format, lint, types, import rules
 soak: $(VENV)/.test  ## the slow proofs
 	@$(BIN)/python -m pytest -m soak $(ARGS)
 
-bench: $(VENV)/.test  ## print the figures of benchmarks/
-	@$(BIN)/python -m benchmarks.spans
-	@$(BIN)/python -m benchmarks.training
-	@$(BIN)/python -m benchmarks.watching
-	@$(BIN)/python -m benchmarks.viewer
-	@$(BIN)/python -m benchmarks.reading
-	@$(BIN)/python -m benchmarks.opening
-	@$(BIN)/python -m benchmarks.log
-	@$(BIN)/python -m benchmarks.curves
-	@$(BIN)/python -m benchmarks.folding
-	@$(BIN)/python -m benchmarks.gate
+bench: $(VENV)/.bench  ## measure (ARGS="NAME ..." only some of benchmarks/), and make docs/performance.md of it
+	@$(BIN)/python -m benchmarks.suite $(ARGS)
+	@$(BIN)/python -m benchmarks.render
 
 pictures: $(VENV)/.all  ## train the demo and make the pictures of docs/images; ARGS="..." goes to the demo
 	@$(BIN)/python docs/pictures.py $(ARGS)
@@ -76,6 +68,10 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing hooktrace, what it needs and the tools for its tests (PyTorch is several GB; once only) ..."
 	$(INSTALL) --editable '.[test]'
 	@touch $@ $(VENV)/.all
+
+$(VENV)/.bench: $(VENV)/.test
+	$(INSTALL) --editable '.[bench]'
+	@touch $@
 
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 
