@@ -96,7 +96,8 @@ def made(run: Run, rank: int, stage: str | None = None) -> Digest:
         NotARunError: what is there is no event stream.
     """
     mark = _mark(run, rank, stage)
-    found = digest(run.trace(rank), run.info.trainer, stage)
+    info = run.info
+    found = digest(run.trace(rank), info.trainer, stage, info.callbacks)
     if mark is not None and found.gap is None:
         with suppress(OSError):
             _store(run.path / digest_file(rank, stage), mark, found)
@@ -133,10 +134,10 @@ def _mark(run: Run, rank: int, stage: str | None) -> str | None:
     if stream is None:
         return None
     actions = (run.path / actions_file(rank)).read_bytes() if (run.path / actions_file(rank)).exists() else b""
-    about = zlib.crc32(json.dumps(run.info.trainer, sort_keys=True).encode(), zlib.crc32(actions))
-    return json.dumps(
-        {"format": _FORMAT, "stream": stream, "about": about, "stage": stage, "dropped": run.info.dropped}
-    )
+    info = run.info
+    said = [info.trainer, [asdict(callback) for callback in info.callbacks]]
+    about = zlib.crc32(json.dumps(said, sort_keys=True).encode(), zlib.crc32(actions))
+    return json.dumps({"format": _FORMAT, "stream": stream, "about": about, "stage": stage, "dropped": info.dropped})
 
 
 def _store(path: Path, mark: str, found: Digest) -> None:

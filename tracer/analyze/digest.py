@@ -4,7 +4,7 @@ Working it out takes seconds for a run of millions of calls; comparing two of th
 data: it can be kept beside the run, and sent from one process to another.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from tracer.analyze.digest_waterfall import Bar, median_batch
 from tracer.analyze.fold_lines import FoldedLine, explain_lines
 from tracer.analyze.pauses import Pauses, is_pause
 from tracer.run.events import Action, Int64Array
+from tracer.run.info import CallbackInfo
 from tracer.run.layout import STAGES
 from tracer.run.trace import Trace
 
@@ -70,13 +71,16 @@ class Digest:
     gap: str | None = None
 
 
-def digest(trace: Trace, trainer: Mapping[str, Any], stage: str | None = None) -> Digest:
+def digest(
+    trace: Trace, trainer: Mapping[str, Any], stage: str | None = None, callbacks: Sequence[CallbackInfo] = ()
+) -> Digest:
     """Looks at a whole trace once.
 
     Args:
         trace: One rank's spans.
         trainer: Its trainer's arguments with their values, as run.json has them.
         stage: Look at one stage only, of `layout.STAGES`; without spans in it, the digest is nearly empty.
+        callbacks: What run.json says of the callbacks, whose arguments may explain conditions of the loop.
     """
     pauses = Pauses()
     pauses.advance(trace)
@@ -91,7 +95,7 @@ def digest(trace: Trace, trainer: Mapping[str, Any], stage: str | None = None) -
         stages=tuple(STAGES[number] for number in dict.fromkeys(units.stage.tolist()) if number >= 0),
         spans=len(trace),
         actions=trace.actions,
-        lines=explain_lines(trace, trainer, stage=stage) if len(trace) else (),
+        lines=explain_lines(trace, trainer, stage=stage, callbacks=callbacks) if len(trace) else (),
         turns=units.turns if stage is None else _turns_in(units, wanted),
         calls=_calls(trace, units, rows, piece),
         times=times,
