@@ -1,35 +1,28 @@
-"""A sweep in a table: every variant beside the first, by what it changed in calls, in time, and in the end.
+"""A sweep in a table: every variant beside the first, by what it changed in the loop, in calls, in time, in the end.
 
 Of several trainings under a variant, each is compared with the baseline's training of the same turn, its neighbour in
-time. How sure a ratio of times is, resampling blocks of neighbouring batches tells (the block bootstrap); from three
-turns on, how much the turns differ, which knows the machine's moods as well.
+time. What the table says of times is what these comparisons agree on.
 """
 
 import math
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Final, Literal
 
 import numpy as np
 
-from tracer.analyze.sweep_measure import Hook, Measured
-from tracer.run.events import Int64Array
+from tracer.analyze.compare import Comparison, Subject, compare
+from tracer.analyze.compare_calls import CallChange
+from tracer.analyze.compare_owners import HookKey
+from tracer.analyze.compare_times import Ratio, Verdict
+from tracer.analyze.digest_units import TRAINING_BATCH
+from tracer.analyze.resample import t_quantile
 from tracer.run.metrics import FloatArray
 
-Verdict = Literal["slower", "faster", "within noise", "too few"]
-
-_DRAWS: Final = 200
-_BLOCK: Final = 16
-_LEAST_BLOCKS: Final = 5
-_SEED: Final = 20_240_229
-_ENOUGH_TURNS: Final = 3
-_T_95: Final = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)
-"""Two-sided 95 % quantiles of Student's t for 1, 2, ... degrees of freedom."""
-_LEAST_CHANGE: Final = 0.05
-_LOAD_CHANGE: Final = 0.15
-"""By so much two trainings of the same program differ because of the machine, as long as few turns say otherwise."""
+_CONFIDENCE = 0.95
+_ENOUGH_TURNS = 3
+"""From so many turns on their own spread says how sure a ratio is."""
 
 
 @dataclass(frozen=True)
@@ -38,31 +31,33 @@ class Trained:
 
     Attributes:
         label: Of the variant. Untrusted.
-        by_turn: Those that came to their end.
+        subjects: By turn, those that can be looked at.
     """
 
     label: str
-    by_turn: Mapping[int, Measured]
+    subjects: Mapping[int, Subject]
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """A multiple of the baseline with its 95 % confidence interval; the bounds are None where batches are too few."""
+class HookTime:
+    """A hook that takes another time than in the baseline, in every turn."""
 
-    value: float
-    low: float | None = None
-    high: float | None = None
+    label: str
+    verdict: Verdict
+    ratio: float
 
 
 @dataclass(frozen=True)
 class Row:
-    """A variant. Times in ns, medians over the trainings; None where there is nothing to say. Texts are untrusted.
+    """A variant. Times are medians over the trainings; None where there is nothing to say.
 
     Attributes:
-        label: Of the variant.
+        label: Of the variant. Untrusted.
         runs: How many trainings there are.
-        gone, new, moved, fewer, more: Hooks that are called differently: in no place any more, in places where they
-            were not, in other places, less or more often per turn of their loop.
+        lines: Lines of the folded loop that differ from the baseline's.
+        gone, new, moved, fewer, more: Names of hooks that are called differently: in no place any more, in places where
+            they were not, in other places, less or more often.
+        times: Hooks that are slower or faster.
         calls: Hook calls in a training batch.
         batch_ns: Time of a training batch.
         ratio: Of that to the baseline's.
@@ -73,11 +68,13 @@ class Row:
 
     label: str
     runs: int
+    lines: int
     gone: tuple[str, ...]
     new: tuple[str, ...]
     moved: tuple[str, ...]
     fewer: tuple[str, ...]
     more: tuple[str, ...]
+    times: tuple[HookTime, ...]
     calls: float | None
     batch_ns: float | None
     ratio: Ratio | None
@@ -89,122 +86,153 @@ class Row:
 def sweep_table(variants: Sequence[Trained]) -> tuple[Row, ...]:
     """A row a variant that has any training; the first of `variants`, which must have one, is the baseline."""
     baseline = variants[0]
-    others = [_row(one, _pairs(baseline, one)) for one in variants[1:] if one.by_turn]
+    others = [_row(one, _pairs(baseline, one)) for one in variants[1:] if one.subjects]
     return (_row(baseline, []), *others)
 
 
-def _pairs(baseline: Trained, variant: Trained) -> list[tuple[Measured, Measured]]:
-    """Each training behind that of the baseline in the same turn or, where that is missing, in the nearest."""
-    return [
-        (baseline.by_turn[min(baseline.by_turn, key=lambda other: abs(other - turn))], measured)
-        for turn, measured in sorted(variant.by_turn.items())
-    ]
+@dataclass(frozen=True)
+class _Pair:
+    """A training of the baseline, one of another variant, and how they compare."""
+
+    a: Subject
+    b: Subject
+    comparison: Comparison
 
 
-def _row(variant: Trained, pairs: Sequence[tuple[Measured, Measured]]) -> Row:
-    runs = list(variant.by_turn.values())
-    ratio = together([batch_ratio(a.period_ns, b.period_ns) for a, b in pairs])
-    changed = _changed_calls(*pairs[0]) if pairs else {}
+def _pairs(baseline: Trained, variant: Trained) -> list[_Pair]:
+    """Each training with that of the baseline in the same turn or, where that is missing, in the nearest."""
+    pairs = []
+    for turn, subject in sorted(variant.subjects.items()):
+        nearest = min(baseline.subjects, key=lambda other: abs(other - turn))
+        first = baseline.subjects[nearest]
+        pairs.append(_Pair(first, subject, compare(first, subject)))
+    return pairs
+
+
+def _row(variant: Trained, pairs: Sequence[_Pair]) -> Row:
+    subjects = list(variant.subjects.values())
+    comparisons = [pair.comparison for pair in pairs]
+    ratio, verdict = _batch(comparisons)
+    changed = _CallsChanged(pairs[0] if pairs else None)
     return Row(
         label=variant.label,
-        runs=len(runs),
-        gone=changed.get("gone", ()),
-        new=changed.get("new", ()),
-        moved=changed.get("moved", ()),
-        fewer=changed.get("fewer", ()),
-        more=changed.get("more", ()),
-        calls=_median(run.calls_a_batch for run in runs),
-        batch_ns=_median(run.batch_ns for run in runs),
+        runs=len(subjects),
+        lines=len(comparisons[0].order_changed) if pairs else 0,
+        gone=changed.names("gone"),
+        new=changed.names("new"),
+        moved=changed.names("moved"),
+        fewer=changed.names("fewer"),
+        more=changed.names("more"),
+        times=_hook_times(comparisons),
+        calls=_median(_calls_a_batch(subject) for subject in subjects),
+        batch_ns=_median(_batch_ns(subject) for subject in subjects),
         ratio=ratio,
-        verdict=None if ratio is None else _verdict(ratio, len(pairs)),
-        per_s=_median(run.batches_per_s for run in runs),
-        metrics=_means([run.metrics for run in runs]),
+        verdict=verdict,
+        per_s=_median(subject.digest.pace.batches_per_s for subject in subjects),
+        metrics=_final(subjects),
     )
 
 
-def _changed_calls(a: Measured, b: Measured) -> dict[str, tuple[str, ...]]:
-    """By how they changed, the hooks that did, with their owners where others of the name changed in another way.
+class _CallsChanged:
+    """The hooks that are called differently, by how."""
 
-    A place that only one of the two has, such as a validation, is a change only for hooks that the other never calls.
-    """
-    ways: dict[Hook, set[str]] = defaultdict(set)
-    for hook, path in dict.fromkeys((*a.calls, *b.calls)):
-        common = not path or (path in a.turns and path in b.turns)
-        only = hook not in b.hooks or hook not in a.hooks
-        way = _way(a, b, hook, path) if common or only else None
-        if way:
-            ways[hook].add(way)
-    hooks: dict[str, list[Hook]] = defaultdict(list)
-    for hook, found in ways.items():
-        for way in ["moved"] if found >= {"gone", "new"} else sorted(found):
-            hooks[way].append(hook)
-    seen = Counter(name for several in hooks.values() for name in {hook.name for hook in several})
-    labels = {**a.labels, **b.labels}
+    def __init__(self, pair: _Pair | None) -> None:
+        changes = pair.comparison.calls_changed if pair else ()
+        ways: dict[HookKey, set[str]] = defaultdict(set)
+        for change in changes:
+            ways[change.key].add(_how(change))
+        self._hows: dict[str, list[HookKey]] = defaultdict(list)
+        for key, hows in ways.items():
+            for how in ["moved"] if hows >= {"gone", "new"} else hows:
+                self._hows[how].append(key)
+        self._only = _only(pair, {key.hook for key in ways}) if pair else {}
+        seen = Counter(hook for keys in self._hows.values() for hook in {key.hook for key in keys})
+        self._several = {hook for hook, count in seen.items() if count > 1}
+
+    def names(self, how: str) -> tuple[str, ...]:
+        """What changed in this way: hooks, with their owners where others of that name changed in another way."""
+        keys = self._hows.get(how, ())
+        named = (key.label if key.hook in self._several else key.hook for key in keys)
+        return tuple(dict.fromkeys((*named, *self._only.get(how, ()))))
+
+
+def _only(pair: _Pair, known: Set[str]) -> dict[str, list[str]]:
+    """Hooks that only one of the two calls, and that are in no place that both have, as those of a sanity check."""
+    a, b = (
+        dict.fromkeys(side.digest.actions[calls.action].hook for calls in side.digest.calls)
+        for side in (pair.a, pair.b)
+    )
     return {
-        way: tuple(dict.fromkeys(labels[hook] if seen[hook.name] > 1 else hook.name for hook in several))
-        for way, several in hooks.items()
+        "gone": [hook for hook in a if hook not in b and hook not in known],
+        "new": [hook for hook in b if hook not in a and hook not in known],
     }
 
 
-def _way(a: Measured, b: Measured, hook: Hook, path: str) -> str | None:
-    """In which way a hook is called differently in a place; None if it is not.
-
-    In loops of different length a rate such as "every fourth batch" is the same to within one call.
-    """
-    counts = a.calls.get((hook, path), 0), b.calls.get((hook, path), 0)
-    turns = max(a.turns.get(path, 1), 1), max(b.turns.get(path, 1), 1)
-    if not all(counts):
-        return ("new" if counts[1] else "gone") if any(counts) else None
-    change = counts[1] / turns[1] - counts[0] / turns[0]
-    within = 0.0 if turns[0] == turns[1] else 1 / min(turns)
-    return None if abs(change) <= within else "more" if change > 0 else "fewer"
+def _how(change: CallChange) -> str:
+    """In which way a hook is called differently, per turn of its loop."""
+    if not change.b:
+        return "gone"
+    if not change.a:
+        return "new"
+    return "fewer" if change.rates[0].b < change.rates[0].a else "more"
 
 
-def batch_ratio(a_ns: Int64Array, b_ns: Int64Array) -> Ratio | None:
-    """The median time of b's batches as a multiple of that of a's; None where one has none."""
-    if not len(a_ns) or not len(b_ns) or not np.median(a_ns) or not np.median(b_ns):
-        return None
-    log = math.log(float(np.median(b_ns)) / float(np.median(a_ns)))
-    if min(len(a_ns), len(b_ns)) < _LEAST_BLOCKS * 2:
-        return Ratio(math.exp(log))
-    drawn = _drawn_medians(b_ns, _SEED + 1) - _drawn_medians(a_ns, _SEED)
-    reach = 1.96 * float(np.std(drawn, ddof=1))
-    return Ratio(math.exp(log), math.exp(log - reach), math.exp(log + reach))
+def _hook_times(pairs: Sequence[Comparison]) -> tuple[HookTime, ...]:
+    """What every pair says of a hook, the largest change of the first pair's first."""
+    said = [{(time.unit, time.key): time for time in pair.beyond_noise} for pair in pairs]
+    agreed = [
+        [other[place] for other in said]
+        for place, time in (said[0].items() if said else ())
+        if all(place in other and other[place].verdict == time.verdict for other in said)
+    ]
+    return tuple(
+        HookTime(times[0].key.label, times[0].verdict, _mean_ratio([(it.judged or it.ratio) for it in times]))
+        for times in agreed
+    )
 
 
-def _drawn_medians(values: Int64Array, seed: int) -> FloatArray:
-    """The logarithms of the medians of blocks of neighbours that are drawn with replacement."""
-    size = max(1, min(_BLOCK, len(values) // _LEAST_BLOCKS))
-    blocks = values[: len(values) // size * size].reshape(-1, size)
-    chosen = np.random.default_rng(seed).integers(len(blocks), size=(_DRAWS, len(blocks)))
-    medians = [np.median(blocks[draw]) for draw in chosen]
-    return np.asarray(np.log(np.maximum(medians, 1)), np.float64)
+def _mean_ratio(ratios: Iterable[Ratio | None]) -> float:
+    return math.exp(statistics.fmean(math.log(ratio.value) for ratio in ratios if ratio is not None))
 
 
-def together(ratios: Iterable[Ratio | None]) -> Ratio | None:
-    """One ratio of several turns: of a few, whatever any of their intervals holds; of more, what their spread says."""
-    known = [ratio for ratio in ratios if ratio is not None]
-    if not known:
-        return None
-    logs = [math.log(ratio.value) for ratio in known]
+def _batch(pairs: Sequence[Comparison]) -> tuple[Ratio | None, Verdict | None]:
+    """The ratio of a training batch over all pairs, and what they agree on."""
+    units = [unit for pair in pairs for unit in pair.units if unit.kind == TRAINING_BATCH]
+    ratios = [unit.ratio for unit in units if unit.ratio is not None]
+    if not ratios:
+        return None, None
+    ratio, verdicts = together(ratios), {unit.verdict for unit in units}
+    unsure = ratio.low is not None and ratio.high is not None and ratio.low <= 1 <= ratio.high
+    return ratio, "within noise" if len(verdicts) > 1 or (unsure and "too few" not in verdicts) else verdicts.pop()
+
+
+def together(ratios: Sequence[Ratio]) -> Ratio:
+    """One ratio: of a few turns whatever any of their intervals holds, of more what their own spread says."""
+    logs = [math.log(ratio.value) for ratio in ratios]
     mean = statistics.fmean(logs)
     if len(logs) >= _ENOUGH_TURNS:
-        quantile = _T_95[min(len(logs) - 1, len(_T_95)) - 1]
-        reach = quantile * statistics.stdev(logs) / math.sqrt(len(logs))
+        reach = t_quantile(_CONFIDENCE, len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
         return Ratio(math.exp(mean), math.exp(mean - reach), math.exp(mean + reach))
-    bounds = [(ratio.low, ratio.high) for ratio in known if ratio.low is not None and ratio.high is not None]
-    if len(bounds) < len(known):
-        return Ratio(math.exp(mean))
-    return Ratio(math.exp(mean), min(low for low, _ in bounds), max(high for _, high in bounds))
+    lows = [ratio.low for ratio in ratios if ratio.low is not None]
+    highs = [ratio.high for ratio in ratios if ratio.high is not None]
+    known = len(lows) == len(highs) == len(ratios)
+    return Ratio(math.exp(mean), min(lows) if known else None, max(highs) if known else None)
 
 
-def _verdict(ratio: Ratio, turns: int) -> Verdict:
-    if ratio.low is None or ratio.high is None:
-        return "too few"
-    least = math.log1p(_LEAST_CHANGE if turns >= _ENOUGH_TURNS else _LOAD_CHANGE)
-    if ratio.low <= 1 <= ratio.high or abs(math.log(ratio.value)) <= least:
-        return "within noise"
-    return "slower" if ratio.value > 1 else "faster"
+def _calls_a_batch(subject: Subject) -> float | None:
+    """Hook calls in the loop over training batches, per turn of it."""
+    turns = [(path, count) for path, count in subject.digest.turns.items() if _is_training_batch(path)]
+    batches = sum(count for _, count in turns)
+    calls = sum(it.count for it in subject.digest.calls if _is_training_batch(it.path))
+    return calls / batches if batches else None
+
+
+def _is_training_batch(path: str) -> bool:
+    return path.startswith("fit > ") and path.endswith(" > epoch > batch")
+
+
+def _batch_ns(subject: Subject) -> float | None:
+    return next((times.median_ns for times in subject.digest.times if times.kind == TRAINING_BATCH), None)
 
 
 def _median(values: Iterable[float | None]) -> float | None:
@@ -212,7 +240,14 @@ def _median(values: Iterable[float | None]) -> float | None:
     return statistics.median(known) if known else None
 
 
-def _means(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The mean of every metric that all trainings logged."""
-    names = [name for name in runs[0] if all(name in run for run in runs)]
-    return {name: statistics.fmean(run[name] for run in runs) for name in names}
+def _final(subjects: Sequence[Subject]) -> dict[str, float]:
+    """The last value of every metric that all of them logged."""
+    last = [{name: _last(column) for name, column in it.metrics.columns.items()} for it in subjects]
+    names = [name for name in subjects[0].metrics.names if all(values.get(name) is not None for values in last)]
+    return {name: statistics.fmean(value for it in last if (value := it[name]) is not None) for name in names}
+
+
+def _last(column: FloatArray) -> float | None:
+    """The last value that was logged, be it nan (see `Metrics`); None if none was."""
+    logged = np.flatnonzero(~np.isnan(column) | np.signbit(column))
+    return float(column[logged[-1]]) if len(logged) else None

@@ -7,21 +7,25 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tracer.analyze.sweep_measure import Measured, measure
-from tracer.analyze.sweep_table import Ratio, Row, Trained, sweep_table
+from tracer.analyze.sweep_table import Row, Trained, sweep_table
+from tracer.digests import subjects
 from tracer.errors import HooktraceError
 from tracer.run import open_run
 from tracer.run.text import plain_text
 from tracer.verbs.sweep_file import DONE, FAILED, Sweep
 from tracer.verbs.text import NONE, Column, duration, print_heading, print_json, print_table
-from tracer.verbs.warnings import lowest_rank
+
+if TYPE_CHECKING:
+    from tracer.analyze.compare_times import Ratio
 
 _SCHEMA = 1
 _METRICS = 6
 _NAMED = 8
 _WIDTH = 64
+_KEEP = "\xa0"
+"""Holds a hook and its ratio together while lines are broken."""
 
 
 def report(sweep: Sweep, as_json: bool) -> None:
@@ -34,8 +38,9 @@ def report(sweep: Sweep, as_json: bool) -> None:
     if not paths[0]:
         label = sweep.plan.variants[0].label
         raise HooktraceError(f"no training of {label!r} came to its end, so there is nothing to compare with")
+    known = iter(subjects([open_run(path) for by_turn in paths.values() for path in by_turn.values()]))
     trained = [
-        Trained(sweep.plan.variants[number].label, {turn: _measured(path) for turn, path in by_turn.items()})
+        Trained(sweep.plan.variants[number].label, {turn: next(known) for turn in by_turn})
         for number, by_turn in paths.items()
     ]
     rows = sweep_table(trained)
@@ -49,11 +54,6 @@ def report(sweep: Sweep, as_json: bool) -> None:
     _print_metrics(rows)
     _print_changes(rows)
     _print_next([next(iter(by_turn.values())) for by_turn in paths.values() if by_turn])
-
-
-def _measured(path: Path) -> Measured:
-    run = open_run(path)
-    return measure(run.trace(lowest_rank(run)), run.info, run.metrics())
 
 
 def _done(sweep: Sweep, variant: int) -> dict[int, Path]:
@@ -73,13 +73,14 @@ def _row_as_json(row: Row) -> dict[str, Any]:
 
 
 def _print_table(sweep: Sweep, rows: Sequence[Row]) -> None:
-    columns = [Column("configuration"), *(Column(name, True) for name in ("runs", "hooks"))]
+    columns = [Column("configuration"), *(Column(name, True) for name in ("runs", "lines", "hooks"))]
     columns += [Column(name, True) for name in ("calls", "time", "ratio")]
     columns += [Column(""), Column("it/s", True)]
     cells = [
         [
             row.label,
             f"{row.runs}/{sweep.plan.repeat}" if row.runs < sweep.plan.repeat else str(row.runs),
+            str(row.lines) if index else "",
             str(_hooks(row)) if index else "",
             NONE if row.calls is None else f"{row.calls:.1f}",
             duration(row.batch_ns),
@@ -90,7 +91,7 @@ def _print_table(sweep: Sweep, rows: Sequence[Row]) -> None:
     ]
     print()
     print_table(columns, cells)
-    print("hooks that are called differently; calls and time of a training batch")
+    print("lines of the explained loop and hooks that changed; calls and time of a training batch")
 
 
 def _hooks(row: Row) -> int:
@@ -102,7 +103,7 @@ def _ratio(row: Row) -> tuple[str, str]:
     return (NONE, "") if row.ratio is None else (f"{row.ratio.value:.2f}x{_bounds(row.ratio)}", row.verdict or "")
 
 
-def _bounds(ratio: Ratio) -> str:
+def _bounds(ratio: "Ratio") -> str:
     return "" if ratio.low is None or ratio.high is None else f" ({ratio.low:.2f}-{ratio.high:.2f})"
 
 
@@ -133,12 +134,18 @@ def _print_changes(rows: Sequence[Row]) -> None:
 
 def _changes(row: Row) -> Iterator[tuple[str, tuple[str, ...]]]:
     """What changed in a variant, kind by kind, with the names of the hooks."""
+    slower, faster = (
+        tuple(f"{time.label}{_KEEP}{time.ratio:.2f}x" for time in row.times if time.verdict == verdict)
+        for verdict in ("slower", "faster")
+    )
     kinds = (
         ("never called", row.gone),
         ("called now", row.new),
         ("elsewhere", row.moved),
         ("less often", row.fewer),
         ("more often", row.more),
+        ("slower", slower),
+        ("faster", faster),
     )
     yield from ((what, names) for what, names in kinds if names)
 
@@ -147,7 +154,7 @@ def _lines(what: str, names: Sequence[str]) -> list[tuple[str, str]]:
     """The names in lines that fit, the first of which says what is with them."""
     more = [f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else []
     texts = textwrap.wrap(", ".join([*names[:_NAMED], *more]), _WIDTH, break_on_hyphens=False)
-    return [("" if index else what, text) for index, text in enumerate(texts)]
+    return [("" if index else what, text.replace(_KEEP, " ")) for index, text in enumerate(texts)]
 
 
 def _print_next(paths: Sequence[Path]) -> None:
