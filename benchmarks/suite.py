@@ -21,7 +21,7 @@ from benchmarks.report import FIGURES_VARIABLE
 HERE: Final = Path(__file__).parent
 RESULTS: Final = HERE / "results"
 SUITE: Final = (
-    *("spans", "instructions", "training", "watching", "viewer", "size", "reading", "opening"),
+    *("spans", "instructions", "training", "watching", "viewer", "size", "reading", "opening", "comparing"),
     *("folding", "log", "curves", "gate", "start"),
 )
 """The order in which they run and are shown."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tracer.analyze.compare_order import OrderLine
     from tracer.analyze.compare_times import Ratio, TimeChange, UnitChange
 
+CALLS_HEADERS = ("hook", "of", "in", "per batch", "per epoch", "in all")
 _TIMES = 15
 _WIDTH = 110
 _NEGLIGIBLE_SHARE = 0.001
@@ -71,7 +72,7 @@ def _print_order(comparison: "Comparison", everything: bool) -> None:
         print(f"{_STYLES[line.mark]}{text}{_OFF}" if styled and line.mark != " " else text)
 
 
-def order_text(line: "OrderLine") -> str:
+def order_text(line: "OrderLine", width: int = _WIDTH) -> str:
     """A line of the loop with its mark: of owners that only one run calls there, each has a mark of its own."""
     from tracer.run.text import plain_text
 
@@ -80,19 +81,21 @@ def order_text(line: "OrderLine") -> str:
         names = [name for name in names if name[:1] in "+-"] or names
     owners = f": {', '.join(names)}" if names else ""
     comment = f"  # {line.comment}" if line.comment else ""
-    return plain_text(f"{line.mark} {'  ' * line.depth}{line.text}{owners}{comment}", _WIDTH).rstrip()
+    return plain_text(f"{line.mark} {'  ' * line.depth}{line.text}{owners}{comment}", width).rstrip()
 
 
 def _print_calls(comparison: "Comparison", everything: bool) -> None:
+    _section("calls", CALLS_HEADERS, call_rows(comparison, everything), right=(3, 4, 5))
+
+
+def call_rows(comparison: "Comparison", everything: bool) -> list[list[str]]:
     """A row for each hook and place, and for all owners of which the same is true."""
     rows: dict[tuple[str, ...], list[str]] = {}
     for change in comparison.calls if everything else comparison.calls_changed:
         rates = {rate.path.rpartition(" > ")[2]: f"{_rate(rate.a)} → {_rate(rate.b)}" for rate in change.rates}
         cells = (change.path or "the run", *(rates.get(loop, NONE) for loop in ("batch", "epoch", "")))
         rows.setdefault((change.key.hook, *cells), []).append(change.key.owner or NONE)
-    table = [[hook, ", ".join(owners), *cells] for (hook, *cells), owners in rows.items()]
-    headers = ("hook", "of", "in", "per batch", "per epoch", "in all")
-    _section("calls", headers, table, right=(3, 4, 5))
+    return [[hook, ", ".join(owners), *cells] for (hook, *cells), owners in rows.items()]
 
 
 def _print_pace(comparison: "Comparison", everything: bool) -> None:
