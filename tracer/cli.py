@@ -55,6 +55,7 @@ VERBS: dict[str, Verb] = {
     "watch": Verb("look", "attach the live screen to a run that is being written"),
     "replay": Verb("look", "the same screen under a clock: play, pause, seek by time, batch or hook"),
     "plot": Verb("look", "the loss curves as one HTML page"),
+    "report": Verb("look", "the run as one HTML page: loop, timeline, time, losses, findings"),
     "list": Verb("ask", "the runs there are: state, duration, model, spans"),
     "explain": Verb("ask", "the loop as it really ran, as pseudo-code"),
     "stats": Verb("ask", "where the time went: per hook, owner, instance or stage"),

@@ -9,8 +9,8 @@ import pytest
 from tests.builders import make_run
 from tracer.errors import UsageError
 from tracer.verbs.child import ChildProcess
+from tracer.verbs.ending import report_end, report_left
 from tracer.verbs.launch import new_run_directory
-from tracer.verbs.report import report_end, report_left
 
 Captured = pytest.CaptureFixture[str]
 NOW = datetime(2026, 1, 2, 3, 4, 5)

@@ -255,3 +255,14 @@ def test_progress_is_a_line_that_goes_away(tmp_path: Path) -> None:
         assert out.getvalue() == f"\r\x1b[K{spans} of {spans} calls (100%)"
 
     assert out.getvalue().endswith("\r\x1b[K")
+
+
+def test_report_is_a_page_in_the_run_that_is_renewed(tmp_path: Path, capsys: Captured) -> None:
+    run = make_run(tmp_path / "runs" / "one")
+
+    for _ in range(2):
+        assert main(["report"]) == 0
+        assert capsys.readouterr().out.startswith("wrote runs/one/report.html (")
+    assert "<title>one</title>" in (run / "report.html").read_text(encoding="utf-8")
+    assert main(["report", "-o", "runs/one/report.html"]) == 1
+    assert "exists: --force replaces it" in capsys.readouterr().err

@@ -20,6 +20,14 @@ def curves_page(metrics: Metrics, names: Sequence[str], title: str) -> str:
         names: Which of them; all must be there.
         title: Of the figure. Like the names it comes from a recording, and is shown literally.
     """
+    figure = curves_figure(metrics, names)
+    figure.update_layout(title={"text": _text(title)}, template="plotly_white")
+    page: str = figure.to_html(include_plotlyjs=True, default_height="95vh", config={"displaylogo": False})
+    return page.replace("<head>", f"<head><title>{_text(title)}</title>", 1)
+
+
+def curves_figure(metrics: Metrics, names: Sequence[str]) -> go.Figure:
+    """The figure alone, without a title; arguments as those of `curves_page`."""
     figure = go.Figure()
     frame = metrics.to_pandas()
     if "step" not in frame:
@@ -37,16 +45,13 @@ def curves_page(metrics: Metrics, names: Sequence[str], title: str) -> str:
             )
         )
     figure.update_layout(
-        title={"text": _text(title)},
         xaxis={"title": {"text": "global step"}, "rangeslider": {"visible": False}},
         yaxis={"title": {"text": "loss" if all("loss" in name.lower() for name in names) else "value"}},
-        template="plotly_white",
         hovermode="closest",
         showlegend=True,
         updatemenus=[_scale_menu()],
     )
-    page: str = figure.to_html(include_plotlyjs=True, default_height="95vh", config={"displaylogo": False})
-    return page.replace("<head>", f"<head><title>{_text(title)}</title>", 1)
+    return figure
 
 
 def _style(name: str, colour: str, points: int) -> dict[str, object]:

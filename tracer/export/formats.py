@@ -66,4 +66,5 @@ FORMATS: dict[str, Format] = {
         text=False,
     ),
     "chrome": Format(".json", "a timeline for Perfetto (ui.perfetto.dev) and chrome://tracing", "tracer.export.chrome"),
+    "html": Format(".html", "a report of the run that opens anywhere, offline", "tracer.export.html", one_rank=True),
 }

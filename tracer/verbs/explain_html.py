@@ -20,14 +20,15 @@ _LEVELS: Final = (2, 4, 6)
 
 def render(explanation: Explanation) -> str:
     """All of it as a page."""
-    body = [f"<h1>{escape(explanation.title)}</h1>", *_loop(explanation)]
+    body = [f"<h1>{escape(explanation.title)}</h1>", *loop_html(explanation)]
     body += _differences(explanation.differences)
-    body += _findings(explanation.findings)
+    body += findings_html(explanation.findings)
     look, script = asset("explain.css"), asset("explain.js")
     return page(explanation.title, "\n".join(body), style=look, scripts=[script])
 
 
-def _loop(explanation: Explanation) -> Iterator[str]:
+def loop_html(explanation: Explanation) -> Iterator[str]:
+    """The loop as elements that explain.css and explain.js know."""
     if not explanation.lines:
         yield f"<p>{escape(explanation.nothing)}</p>"
         return
@@ -118,7 +119,8 @@ def _source(source: str) -> str:
     return f'<a href="{text}">{text}</a>' if source.startswith("https://") else text
 
 
-def _findings(findings: Sequence[Finding]) -> Iterator[str]:
+def findings_html(findings: Sequence[Finding]) -> Iterator[str]:
+    """The findings with their heading; nothing where there are none."""
     if findings:
         yield "<h2>Findings</h2>"
     for one in findings:

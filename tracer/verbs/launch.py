@@ -83,7 +83,7 @@ def launch(
         The program's exit code, or 0 if it was left running.
     """
     from tracer.verbs.child import ChildProcess
-    from tracer.verbs.report import report_left
+    from tracer.verbs.ending import report_left
 
     show = _lines if lines or not has_terminal() else _screen
     with listening() as recordings:

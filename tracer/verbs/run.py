@@ -164,7 +164,7 @@ def _state(path: Path) -> str:
 
 
 def _report_watched(run_dir: Path, recorded: Sequence[Path], code: int) -> None:
-    from tracer.verbs.report import report_end
+    from tracer.verbs.ending import report_end
 
     if code == 0 and not recorded:
         print(f"hooktrace: {_NOTHING} (its output: {run_dir / OUTPUT_FILE})", file=sys.stderr)

@@ -10,8 +10,8 @@ from typing import TextIO
 from tracer.errors import HooktraceError
 from tracer.run import Run, open_run
 from tracer.verbs.child import ChildProcess
+from tracer.verbs.ending import reason_of_no_start
 from tracer.verbs.recordings import Recordings, listening
-from tracer.verbs.report import reason_of_no_start
 from tracer.verbs.sweep_file import DONE, FAILED, INTERRUPTED, RUNNING, Sweep
 from tracer.verbs.sweep_plan import config_mark
 from tracer.verbs.sweep_progress import ProgressLine

@@ -92,7 +92,7 @@ def _name_after(config: str | None) -> str:
 
 
 def _report(run_dir: Path, recorded: Sequence[Path], code: int) -> None:
-    from tracer.verbs.report import report_end
+    from tracer.verbs.ending import report_end
 
     report_end(run_dir, recorded, code)
     _remove_unused(run_dir, code)

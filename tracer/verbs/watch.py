@@ -22,7 +22,7 @@ def run(parser: VerbParser, arguments: Sequence[str]) -> int:
     args = parser.parse_args(arguments)
     path = _watchable(args)
     code = _lines(path) if args.no_tui or not has_terminal() else _screen(path)
-    from tracer.verbs.report import report_watched
+    from tracer.verbs.ending import report_watched
 
     report_watched(path)
     return code
