@@ -6,7 +6,7 @@ can give it another key.
 
 from typing import Final, Literal, NamedTuple
 
-Where = Literal["session", "gate", "transport", "rows", "waterfall", "losses"]
+Where = Literal["session", "gate", "transport", "rows", "waterfall", "losses", "explain", "explained"]
 
 
 class Action(NamedTuple):
@@ -90,6 +90,7 @@ ACTIONS: Final = (
     Action("follow", "f", "f", "follow", "Keep the open hook, or the newest call in the log, in sight.", footer=2),
     Action("filter", "slash", "/", "filter", "Choose which calls the log shows.", footer=2),
     Action("inspector", "i", "i", "inspect", "Show or hide the inspector of the selected hook.", footer=2),
+    Action("explain", "e", "e", "explain", "Explain the loop as it ran so far, and what deserves a look.", footer=2),
     Action("output", "o", "o", "output", "Show the program's own output, or the slowest hooks.", footer=2),
     Action("metric", "m", "m", "metrics", "Choose the metrics of metrics.csv that are plotted.", footer=2),
     Action("log_y", "y", "y", "log y", "Logarithmic or linear y axis."),
@@ -131,10 +132,23 @@ ACTIONS: Final = (
     Action("pan_right", "l", "l", "later", "Move to later steps.", "losses"),
     Action("pan_up", "up,k", "↑ k", "higher", "Move to higher values.", "losses"),
     Action("pan_down", "down,j", "↓ j", "lower", "Move to lower values.", "losses"),
+    Action("jump", "enter", "enter", "call", "Show the latest call of the selected hook in the log.", "explained", 1),
+    Action("level_less", "minus", "-", "less", "Show one level less.", "explained", 2),
+    Action("level_more", "plus,equals_sign", "+", "more", "Show one level more.", "explained", 2),
+    Action(
+        "close_row", "left,h", "← h", "fold", "Hide what is inside the line, or go to the one around.", "explained", 2
+    ),
+    Action("open_row", "right,l", "→ l", "unfold", "Show what is inside the line.", "explained"),
+    Action("details", "d", "d", "details", "Show also what an owner calls on itself, or not.", "explain", 2),
+    Action("own_only", "o", "o", "own", "Show only functions that somebody has written, or all.", "explain", 2),
+    Action("to_session", "escape,q,e", "esc", "back", "Go back to the session.", "explain", 1),
     Action("own_scales", "r", "r", "own scales", "Draw each curve on a scale of its own, or all on one.", "losses"),
 )
 
-_OF_THE_APP: Final = frozenset({"leave", "help", "picture", "goto", "theme", "breakpoint", "rank_before", "rank_after"})
+_OF_THE_APP: Final = frozenset(
+    {"leave", "help", "picture", "goto", "theme", "breakpoint", "rank_before", "rank_after", "explain"}
+)
+_OF_EVERY_SCREEN: Final = frozenset({"next_pane", "previous_pane", "theme", "picture", "help"})
 
 HEADINGS: Final[dict[Where, str]] = {
     "gate": "Hold a live training",
@@ -143,12 +157,19 @@ HEADINGS: Final[dict[Where, str]] = {
     "rows": "In a pane of rows",
     "waterfall": "In the waterfall",
     "losses": "In the losses",
+    "explained": "In the explained loop",
+    "explain": "In the explanation",
 }
 
 
 def actions_for(*where: Where) -> tuple[Action, ...]:
     """The actions of these places, in the order of the table."""
     return tuple(action for action in ACTIONS if action.where in where)
+
+
+def of_every_screen() -> tuple[Action, ...]:
+    """The actions that every whole screen has."""
+    return tuple(action for action in ACTIONS if action.id in _OF_EVERY_SCREEN)
 
 
 def binding_action(action: Action) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Final
 
-from textual.app import App, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.app import SystemCommand
 from textual.message import Message
 from textual.screen import Screen
 
@@ -17,6 +16,7 @@ from tracer.errors import HooktraceError, NotFoundError
 from tracer.run.breakpoints import Breakpoint
 from tracer.run.text import plain_text
 from tui.actions import Where, actions_for, binding_action
+from tui.base import BaseApp
 from tui.child import Child, next_run
 from tui.clock import Clock
 from tui.feed import STARTING, Timeline
@@ -28,11 +28,12 @@ from tui.live import LiveFeed, check_watchable
 from tui.player import Player
 from tui.replay import ReplayFeed
 from tui.screens.breakpoints import BreakpointScreen
-from tui.screens.dialogs import Choice, GotoScreen, HelpScreen, QuitDialog
+from tui.screens.dialogs import Choice, GotoScreen, QuitDialog
+from tui.screens.explain import ExplainScreen
 from tui.screens.session import SessionScreen
 from tui.seek import parse_target, selected_action
 from tui.settings import Remembered, Settings
-from tui.themes import DARK, LIGHT, THEMES
+from tui.study import ExplainWish, Study
 from tui.ticker import TICK_S, Ticker
 from tui.transport import Transport, transport_of
 from tui.widgets.transport import TransportBar
@@ -44,17 +45,12 @@ _LOG_STEPS: Final = (("hook_after",), ("hook_before",))
 """Keys of the transport that the log answers itself while it has the keys."""
 
 
-class SessionApp(App[str]):
+class SessionApp(BaseApp[str]):
     """The screen of one run.
 
     Its return value says how the session ended: "closed" (by the user), "detached" (by the user, the training goes on),
     "ended" (the run is over) or "next" (so it is, and the program has begun another).
     """
-
-    CSS_PATH = Path(__file__).with_name("session.tcss")
-    TITLE = "hooktrace"
-    ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "leave", show=False, priority=True)]
 
     class Advanced(Message):
         """A poll has brought a new frame."""
@@ -101,10 +97,8 @@ class SessionApp(App[str]):
         Raises:
             HooktraceError: the run cannot be read, or `start` is not in it.
         """
-        super().__init__()
-        self._settings = settings or Settings()
-        remembered = self._settings.remembered
-        self._take_settings()
+        super().__init__(settings)
+        remembered = self.settings.remembered
         self.mode = mode
         self._run_dir = run_dir
         self._child = child
@@ -124,6 +118,7 @@ class SessionApp(App[str]):
             mode,
             Layout().remembered(remembered.view, remembered.bottom, remembered.inspector),
         )
+        self._explain: ExplainScreen | None = None
         self._frame = Frame()
         self._ticker = Ticker(
             self._session.poll,
@@ -131,14 +126,6 @@ class SessionApp(App[str]):
             lambda error: self.post_message(self.Failed(_reason(error).replace(f"{run_dir}/", ""))),
         )
         self._asked: str | None = None
-
-    def _take_settings(self) -> None:
-        """The theme that was left last, and the user's keys."""
-        for theme in THEMES:
-            self.register_theme(theme)
-        wanted = self._settings.remembered.theme
-        self.theme = wanted if wanted in self.available_themes else DARK.name
-        self.set_keymap(dict(self._settings.keys))
 
     def _open_replay(self, speed: float, start: str | None, clock: Callable[[], float], rank: int) -> ReplayFeed:
         feed = ReplayFeed(self._run_dir, lambda end_ns: Clock(end_ns, clock, speed), rank)
@@ -157,8 +144,6 @@ class SessionApp(App[str]):
 
     def on_mount(self) -> None:
         """Begins to poll. The training has the first claim on the processor."""
-        if self._settings.complaint:
-            self.notify(plain_text(self._settings.complaint), severity="warning", markup=False)
         if self._first is not None:
             self.notify(f"the program has begun another run: {plain_text(self._run_dir.name)}", markup=False)
         if self._tick_s is None:
@@ -198,7 +183,10 @@ class SessionApp(App[str]):
         self._show(replace(self._frame, error=message.text))
 
     def _show(self, frame: Frame) -> None:
-        self._session_screen.show(frame, self._transport(), self._asked)
+        if self._explain is not None:
+            self._explain.show(frame)
+        else:
+            self._session_screen.show(frame, self._transport(), self._asked)
 
     def _transport(self) -> Transport | None:
         """Which moment is shown, for the bar; None before anything is."""
@@ -233,10 +221,6 @@ class SessionApp(App[str]):
             self.push_screen(QuitDialog(self._child is not None, self._asked is not None), self._leave)
         else:
             self.exit("ended" if self._frame.over and self.mode == "live" else "closed")
-
-    async def action_quit(self) -> None:
-        """What the command palette calls quitting."""
-        self.action_leave()
 
     def _leave(self, choice: Choice | None) -> None:
         if choice == "leave":
@@ -356,29 +340,38 @@ class SessionApp(App[str]):
             self._session_screen.action_follow()
         self._ticker.hurry()
 
-    def action_help(self) -> None:
-        """All keys."""
-        self.push_screen(HelpScreen())
+    @property
+    def study(self) -> Study:
+        """What is worked out beside the polls."""
+        return self._session.study
 
-    def action_theme(self) -> None:
-        """Dark or light."""
-        self.theme = LIGHT.name if self.current_theme.dark else DARK.name
+    def action_explain(self) -> None:
+        """Explains the loop up to the moment that is shown; it is folded only while somebody looks at it."""
+        self._explain = ExplainScreen(self._session_screen.run_name)
+        self.push_screen(self._explain, self._explained)
+        self._want_explained(self._explain.wish)
+
+    def on_explain_screen_wanted(self, message: ExplainScreen.Wanted) -> None:
+        """Another loop is wanted."""
+        self._want_explained(message.wish)
+
+    def _want_explained(self, wish: ExplainWish | None) -> None:
+        self.study.wish = wish
+        self._ticker.hurry()
+
+    def _explained(self, row: int | None) -> None:
+        self._explain = None
+        self._want_explained(None)
+        self._show(self._frame)
+        if row is not None:
+            self._session_screen.show_call(row)
 
     def on_unmount(self) -> None:
         """Remembers how the screen was left, and lets the training go."""
         if self._gate is not None:
             self._gate.release()
         layout = self._session_screen.layout_chosen
-        self._settings.remember(Remembered(self.theme, layout.view, layout.bottom, layout.inspector))
-
-    def action_picture(self) -> None:
-        """Saves the screen as SVG."""
-        try:
-            path = self.save_screenshot()
-        except OSError as error:
-            self.notify(f"cannot save the picture: {error.strerror}", severity="error", markup=False)
-        else:
-            self.notify(f"saved {path}", markup=False)
+        self.settings.remember(Remembered(self.theme, layout.view, layout.bottom, layout.inspector))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The table of actions, for the command palette; and the themes."""

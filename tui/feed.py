@@ -44,6 +44,7 @@ class Moment:
         reading: how much of what is recorded has been read, 0 to 1; None once that is everything.
         landmarks: what there is along the whole recording, as far as it has been read.
         rank, ranks: the rank that is shown, and all that there are.
+        whole: all spans that have been read, whatever moment is shown; None while starting.
     """
 
     state: str
@@ -62,6 +63,7 @@ class Moment:
     landmarks: Landmarks = field(default_factory=Landmarks)
     rank: int = 0
     ranks: tuple[int, ...] = (0,)
+    whole: Trace | None = None
 
 
 class Feed(Protocol):

@@ -23,6 +23,7 @@ from tui.log import LogSearch, LogView
 from tui.outline import Bars, BarsFinder
 from tui.output import OutputTail
 from tui.progress import Progress
+from tui.study import Studied, Study
 from tui.view import LoopView, loop_view
 from tui.wish import Wish
 
@@ -52,6 +53,7 @@ class Frame:
         inspection: all about the selected hook; None while there is none.
         bars: what the waterfall shows; None while there is no such stretch.
         output: last lines of the program's own output.
+        studied: the explained loop, while somebody looks at it, and the findings.
         storm: whether very much happens now.
         error: what went wrong with this poll, in words; everything else is as it was.
     """
@@ -79,6 +81,7 @@ class Frame:
     bars: Bars | None = None
     metrics: Metrics = field(default_factory=Metrics)
     output: tuple[str, ...] = ()
+    studied: Studied = field(default_factory=Studied)
     storm: bool = False
     error: str | None = None
 
@@ -126,6 +129,8 @@ class Session:
         self._frame = Frame()
         self._last_state = STARTING
         self._log = LogSearch()
+        self.study = Study()
+        """What takes longer than a poll; says what of it is wanted."""
         self.wish = Wish()
         """What the user is looking at; replaced as a whole, by any thread."""
         self._bars = BarsFinder()
@@ -159,6 +164,7 @@ class Session:
             ranks=moment.ranks,
             wish=self.wish,
             gate=gate,
+            studied=self.study.advance(moment),
         )
         self._frame = self._with_trace(frame, moment)
         return self._frame

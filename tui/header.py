@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from tracer.run.layout import PAUSE_HOOK, PAUSE_OWNER
 from tracer.run.text import plain_text
 from tui.actions import Action
+from tui.explained import findings_text
 from tui.feed import STARTING
 from tui.frame import Frame
 from tui.gate import GateView
@@ -55,7 +56,9 @@ def header_line(name: str, frame: Frame, width: int, transport: Transport | None
         asked: what was asked of the training, such as `stopping…`; None if nothing.
     """
     mark = (f"◌ {asked}", "warn") if asked and not frame.ended else _mark(frame, transport)
-    room = width - cell_len(mark[0]) - 3
+    tail = [*_found(frame, width), mark]
+    tail_width = sum(cell_len(text) for text, _ in tail)
+    room = width - tail_width - 3
     if width < _ROOMY:
         name = _STAMP.sub("", name)
     cells: list[Cell] = [(f" {fit(name, min(cell_len(plain_text(name)), max(8, room // 2)))}", "bold")]
@@ -63,8 +66,17 @@ def header_line(name: str, frame: Frame, width: int, transport: Transport | None
     for text, role in _that_fit(_places(frame), room - used):
         cells += [(" · ", "faint"), (text, role)]
         used += 3 + cell_len(text)
-    cells.append((" " * max(1, width - used - cell_len(mark[0]) - 1), ""))
-    return (*cells, mark, (" ", ""))
+    cells.append((" " * max(1, width - used - tail_width - 1), ""))
+    return (*cells, *tail, (" ", ""))
+
+
+def _found(frame: Frame, width: int) -> list[Cell]:
+    """How many findings there are, if any; where there is little room, as a number."""
+    count = len(frame.studied.findings or ())
+    if not count:
+        return []
+    text = findings_text(count, frame.over) if width >= _ROOMY else str(count)
+    return [(f"! {text}", "warn"), ("  ", "")]
 
 
 def _mark(frame: Frame, transport: Transport | None) -> Cell:

@@ -37,6 +37,11 @@ PANES: Final = {
 BOTTOMS: Final[tuple[Bottom, ...]] = ("hooks", "output", "paused")
 
 
+def is_narrow(width: int, height: int) -> bool:
+    """Whether a terminal of this size has room for one pane only."""
+    return width < _WIDE or height < _HIGH
+
+
 @dataclass(frozen=True)
 class Layout:
     """What the user wants to see.
@@ -66,7 +71,7 @@ class Layout:
     @property
     def narrow(self) -> bool:
         """Whether there is room for one pane only."""
-        return self.width < _WIDE or self.height < _HIGH
+        return is_narrow(self.width, self.height)
 
     @property
     def panes(self) -> tuple[str, ...]:

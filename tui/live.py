@@ -163,6 +163,7 @@ class LiveFeed:
             landmarks=intake.landmarks.found,
             rank=shown.rank,
             ranks=recorded_ranks(self._dir),
+            whole=intake.recording.whole,
         )
 
     def _reopen(self) -> None:

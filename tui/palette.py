@@ -48,6 +48,8 @@ STYLES: Final = {
     "faint": "#5c6773",
     "loop-node": f"bold {GREY}",
     "head": f"{GREY}",
+    "condition": "bold",
+    "comment": f"italic {GREEN}",
     "open": f"bold {YELLOW}",
     "good": GREEN,
     "live": f"bold {GREEN}",

@@ -127,6 +127,7 @@ class ReplayFeed:
             landmarks=self._intake.landmarks.found,
             rank=self._shown.rank,
             ranks=self._ranks,
+            whole=whole,
         )
 
     def _read_on(self) -> None:

@@ -11,7 +11,7 @@ from textual.widgets import Static
 from tests.builders import LiveRun, Script, make_run
 from tests.tui.driving import Hands, line, live_app, on_top, press, replay_app, rows, settle, visible
 from tracer.errors import HooktraceError, NotARunError, NotFoundError
-from tui.actions import ACTIONS, HEADINGS, actions_for
+from tui.actions import ACTIONS, HEADINGS, actions_for, of_every_screen
 from tui.app import SessionApp
 from tui.header import STARTING_TEXT
 from tui.layout import PANES
@@ -246,10 +246,14 @@ async def test_every_action_of_the_table_is_bound_with_its_id(tmp_path: Path) ->
                 app.screen.query_one(f"#{pane.focus}").focus()
                 await pilot.pause()
                 bound |= {active.binding.id for active in app.screen.active_bindings.values()}
+            await press(app, pilot, "e")
+            bound |= {active.binding.id for active in app.screen.active_bindings.values()}
     assert {action.id for action in ACTIONS} <= bound
     assert len({action.id for action in ACTIONS}) == len(ACTIONS)
     for where in HEADINGS:
-        keys = [key for action in actions_for("session", where) for key in action.keys.split(",")]
+        around = of_every_screen() if where.startswith("expla") else actions_for("session")
+        here = [action for action in actions_for(where) if action not in around]
+        keys = [key for action in (*around, *here) for key in action.keys.split(",")]
         assert len(set(keys)) == len(keys), f"a key does two things at once: {where}"
 
 

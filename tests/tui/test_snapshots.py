@@ -11,6 +11,7 @@ import pytest
 from tests.builders import LiveRun, make_run
 from tests.tui.driving import Hands, live_app, press, replay_app, settle
 from tests.tui.snapshots import snapshot
+from tests.tui.test_explain import explain
 from tests.tui.test_gate import sight
 from tracer.run.control import ControlPage, Reply
 from tracer.run.layout import INSPECT_FILE, write_json
@@ -66,6 +67,15 @@ async def test_the_views(tmp_path: Path, view: str, update: bool) -> None:
         await press(app, pilot, *VIEWS[view])
         await settle(app, pilot)
         check(view, snapshot(app), update)
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_the_explained_run(tmp_path: Path, size: tuple[int, int], update: bool) -> None:
+    app = live_app(recorded(tmp_path))
+    async with app.run_test(size=size) as pilot:
+        await explain(app, pilot, "e")
+        await press(app, pilot, "down")
+        check(f"explain-{size[0]}x{size[1]}", snapshot(app), update)
 
 
 async def test_a_live_run_that_is_paused(tmp_path: Path, update: bool) -> None:

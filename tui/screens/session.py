@@ -180,6 +180,19 @@ class SessionScreen(Screen[None]):
         """Whether the keys that go somewhere concern the log."""
         return self._layout.pane == "log"
 
+    @property
+    def run_name(self) -> str:
+        """The run's."""
+        return self._run_name
+
+    def show_call(self, row: int) -> None:
+        """Shows a call in the log, whose filter goes if it leaves the call out."""
+        pane = self.query_one(LogPane)
+        if not pane.has_row(row):
+            self._ask(replace(self._wish, log_filter=LogFilter()))
+        self._go(self._layout.going_to("log"))
+        pane.go_to_row(row)
+
     def go_in_log(self, text: str) -> None:
         """Moves the log's cursor to a place.
 

@@ -73,6 +73,18 @@ class LogPane(RowsPane):
         """
         self._jump(position_of(self._view, target, self.cursor))
 
+    def has_row(self, row: int) -> bool:
+        """Whether a row of the trace is shown."""
+        position = self._view.rows.position(row)
+        return position < len(self._view) and self._view.rows.row(position) == row
+
+    def go_to_row(self, row: int) -> None:
+        """Moves the cursor to a row of the trace, at once or when the filter lets it through."""
+        self.set_follow(False)
+        self._row = row
+        if self.has_row(row):
+            self._jump(self._view.rows.position(row))
+
     def step(self, forward: bool) -> str | None:
         """Moves the cursor to the next or the previous call of the selected hook.
 
