@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.analyze.streams import ACTIONS, STARTED_AT, script_actions, streams, taken_in
 from tests.builders import MS, Script, enter, leave, make_run, records, script
-from tracer.analyze.stats import HookStat, LiveStats, StatsBy, hook_stats, paused_ns
+from tracer.analyze.stats import HookStat, LiveStats, StatsBy, hook_stats, paused_ns, ranks_stats
 from tracer.run import open_run
 from tracer.run.build import Delta, TraceBuilder
 from tracer.run.events import Int64Array
@@ -185,3 +185,17 @@ def test_a_pause_is_none_of_the_slowest_and_has_no_share() -> None:
     (stat,) = live.top(5)
 
     assert (stat.action.owner, stat.self_ns, stat.share) == ("A", 40, 1)
+
+
+@given(st.lists(streams(), min_size=1, max_size=3), st.sampled_from(EVERY_BY))
+def test_the_statistics_of_several_ranks_are_those_of_all_their_spans(parts: list[Int64Array], by: StatsBy) -> None:
+    traces = [taken_in(events)[0] for events in parts]
+    together = {(stat.label, stat.owner_kind): stat for stat in ranks_stats(traces, by)}
+    alone = [{(stat.label, stat.owner_kind): stat for stat in hook_stats(trace, by)} for trace in traces]
+    assert together.keys() == {group for stats in alone for group in stats}
+    for group, stat in together.items():
+        own = [stats[group] for stats in alone if group in stats]
+        for name in ("count", "open", "errors", "total_ns", "self_ns"):
+            assert getattr(stat, name) == sum(getattr(one, name) for one in own)
+        assert stat.max_ns == max((one.max_ns for one in own if one.max_ns is not None), default=None)
+    assert sum(stat.share for stat in together.values()) in (0, pytest.approx(1))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.analyze.ranks import trained, write
 from tests.builders import enter, leave, make_run, records
 from tracer.cli import main
 from tracer.run.layout import PAUSE_HOOK, PAUSE_OWNER
@@ -203,3 +204,13 @@ def test_percentages_add_up_to_100(weights: list[float]) -> None:
         abs(float(text.removesuffix(" %")) - 100 * weight / total) <= 0.1001
         for text, weight in zip(shown, weights, strict=True)
     )
+
+
+def test_the_calls_of_all_ranks_can_be_added_up(tmp_path: Path, capsys: Captured) -> None:
+    write(tmp_path / "run", trained(5, world_size=3))
+
+    assert main(["stats", "run", "--rank", "all", "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert (content["rank"], content["ranks"]) == (0, [0, 1, 2])
+    assert {row["label"]: row["count"] for row in content["rows"]}["DDPStrategy.backward"] == 15
+    assert main(["stats", "run", "--rank", "many"]) == 2

@@ -3,7 +3,7 @@
 Time in which somebody held the training is nobody's: in a whole trace it counts neither as a group nor in any other's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -72,20 +72,20 @@ def hook_stats(trace: Trace, by: StatsBy = "action") -> tuple[HookStat, ...]:
     Returns:
         One entry a group that has spans, most self time first.
     """
-    paused = np.array([is_pause(action) for action in trace.actions], np.bool_)
-    rows = np.flatnonzero(~paused[trace.action]) if paused.any() else np.arange(len(trace))
-    group_of_row, groups = _GROUPINGS[by](trace)
-    size = len(groups)
-    closed = rows[trace.status[rows] != OPEN]
-    group = group_of_row[closed]
-    pauses = Pauses()
-    pauses.advance(trace)
-    duration = pauses.work_ns(trace.start_ns[closed], trace.duration_ns[closed])
-    self_ns = np.bincount(group, trace.self_ns[closed], minlength=size).astype(np.int64)  # exact: a time has 52 bits
-    count = np.bincount(group_of_row[rows], minlength=size)
-    errors = np.bincount(group_of_row[rows[trace.status[rows] == ERROR]], minlength=size)
-    order = np.lexsort((duration, group))
-    ends = np.cumsum(np.bincount(group, minlength=size))
+    return ranks_stats((trace,), by)
+
+
+def ranks_stats(traces: Sequence[Trace], by: StatsBy = "action") -> tuple[HookStat, ...]:
+    """As `hook_stats`, over the spans of several ranks: of a hook, the calls on all of them."""
+    numbers: dict[_Group, int] = {}
+    taken = [_take(trace, by, numbers) for trace in traces]
+    group, closed_group, duration, self_time, failed = (np.concatenate(columns) for columns in zip(*taken, strict=True))
+    groups, size = list(numbers), len(numbers)
+    self_ns = np.bincount(closed_group, self_time, minlength=size).astype(np.int64)  # exact: a time has 52 bits
+    count = np.bincount(group, minlength=size)
+    errors = np.bincount(failed, minlength=size)
+    order = np.lexsort((duration, closed_group))
+    ends = np.cumsum(np.bincount(closed_group, minlength=size))
     sorted_durations = np.split(duration[order], ends[:-1]) if size else []
     all_self = int(self_ns.sum())
     stats = [
@@ -93,6 +93,24 @@ def hook_stats(trace: Trace, by: StatsBy = "action") -> tuple[HookStat, ...]:
         for i in np.flatnonzero(count).tolist()
     ]
     return tuple(sorted(stats, key=lambda stat: (-stat.self_ns, stat.label)))
+
+
+def _take(
+    trace: Trace, by: StatsBy, numbers: dict[_Group, int]
+) -> tuple[Int64Array, Int64Array, Int64Array, Int64Array, Int64Array]:
+    """Of the spans that are no pauses: the group of each; of those that returned the group, duration and self time;
+    and the group of each that failed. Groups that `numbers` does not know are added to it."""
+    paused = np.array([is_pause(action) for action in trace.actions], np.bool_)
+    rows = np.flatnonzero(~paused[trace.action]) if paused.any() else np.arange(len(trace))
+    own_number, groups = _GROUPINGS[by](trace)
+    common = np.array([numbers.setdefault(group, len(numbers)) for group in groups], np.int64)
+    group_of_row = common[own_number]
+    closed = rows[trace.status[rows] != OPEN]
+    pauses = Pauses()
+    pauses.advance(trace)
+    duration = pauses.work_ns(trace.start_ns[closed], trace.duration_ns[closed])
+    failed = rows[trace.status[rows] == ERROR]
+    return group_of_row[rows], group_of_row[closed], duration, trace.self_ns[closed], group_of_row[failed]
 
 
 def paused_ns(trace: Trace) -> int:

@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from tracer.errors import NotFoundError, UsageError
 
@@ -53,6 +53,22 @@ def add_rank(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument("--rank", type=rank, metavar="N", help=f"global rank to look at (default: {default})")
 
 
+def add_ranks(parser: argparse.ArgumentParser, default: str) -> None:
+    """Adds --rank for a verb that can look at all ranks at once."""
+    parser.add_argument(
+        "--rank", type=rank_or_all, metavar="N|all", help=f"global rank to look at (default: {default})"
+    )
+
+
+def rank_or_all(text: str) -> int | Literal["all"]:
+    """A rank from its text, or all of them.
+
+    Raises:
+        ArgumentTypeError: it is neither.
+    """
+    return "all" if text == "all" else rank(text)
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Adds --json."""
     parser.add_argument("--json", action="store_true", help="print JSON, with times in nanoseconds")
@@ -98,9 +114,21 @@ def selected_rank(args: argparse.Namespace, run: "Run") -> int:
     Raises:
         NotFoundError: it was not recorded.
     """
+    return selected_ranks(args, run)[0]
+
+
+def selected_ranks(args: argparse.Namespace, run: "Run") -> tuple[int, ...]:
+    """The ranks that `--rank` names: one, or all; the lowest that was recorded if it names none.
+
+    Raises:
+        NotFoundError: it was not recorded.
+    """
     ranks = run.ranks
-    rank: int = min(ranks, default=0) if args.rank is None else args.rank
-    if args.rank is not None and rank not in ranks:
+    if args.rank == "all" and ranks:
+        return ranks
+    if args.rank is None:
+        return ranks[:1] or (0,)
+    if args.rank not in ranks:
         known = ", ".join(map(str, ranks)) or "none"
-        raise NotFoundError(f"{run.name} has no recording of rank {rank} (there is: {known})")
-    return rank
+        raise NotFoundError(f"{run.name} has no recording of rank {args.rank} (there is: {known})")
+    return (args.rank,)

@@ -5,12 +5,12 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from tracer.errors import HooktraceError, UsageError
 from tracer.export import FORMATS, Format
 from tracer.run.layout import STAGES
-from tracer.verbs.arguments import VerbParser, add_output, add_run, rank, selected_run
+from tracer.verbs.arguments import VerbParser, add_output, add_run, rank_or_all, selected_run
 
 if TYPE_CHECKING:
     from tracer.export import Selection
@@ -32,7 +32,9 @@ def configure(parser: VerbParser) -> None:
         help="what to write, see below (default: what the name after -o says, else csv)",
     )
     add_output(parser, "hooks.csv, or what the format is called, in the run's directory")
-    parser.add_argument("--rank", type=_rank, metavar="N|all", help="global rank to export (default: all that it can)")
+    parser.add_argument(
+        "--rank", type=rank_or_all, metavar="N|all", help="global rank to export (default: all that it can)"
+    )
     add_selection(parser)
     formats = "\n".join(f"  {name:<12}{form.summary}" for name, form in FORMATS.items())
     parser.epilog = (
@@ -93,10 +95,6 @@ def _bounds(text: str) -> tuple[int | None, int | None]:
     if stop is not None and stop <= (first or 0):
         raise argparse.ArgumentTypeError(f"{text!r} is an empty range: {text} ends before it begins")
     return first, stop
-
-
-def _rank(text: str) -> int | Literal["all"]:
-    return "all" if text == "all" else rank(text)
 
 
 def _format(args: argparse.Namespace) -> str:

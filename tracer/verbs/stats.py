@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple, fields
 from typing import TYPE_CHECKING
 
-from tracer.verbs.arguments import VerbParser, add_rank, add_run, selected_run
+from tracer.verbs.arguments import VerbParser, add_ranks, add_run, selected_ranks, selected_run
 
 if TYPE_CHECKING:
     from tracer.analyze.stats import HookStat
@@ -37,7 +37,7 @@ def configure(parser: VerbParser) -> None:
     parser.add_argument(
         "--top", type=_top, metavar="N", help=f"rows to show; 0 is all (default: {_TOP}; all in JSON and CSV)"
     )
-    add_rank(parser, "the lowest")
+    add_ranks(parser, "the lowest")
     formats = parser.add_mutually_exclusive_group()
     formats.add_argument("--json", action="store_true", help="print JSON, with times in nanoseconds")
     formats.add_argument("--csv", action="store_true", help="print CSV, with times in nanoseconds")
@@ -61,9 +61,11 @@ columns:
 
 Time in which somebody held the training (pause, step, slow motion) counts nowhere; a note tells how much it was.
 
---json: an object with schema (1), run, rank, by, paused_ns, self_ns (the sum that shares are of), rows_left_out, and
-rows: label, owner_kind, count, open, errors, total_ns, self_ns, mean_ns, p50_ns, p95_ns, max_ns (null if no call
-returned), share (0 to 1). --csv: the same rows, with these names as the header.
+--rank all adds up the calls of all ranks.
+
+--json: an object with schema (1), run, rank, ranks (all that were added up), by, paused_ns, self_ns (the sum that
+shares are of), rows_left_out, and rows: label, owner_kind, count, open, errors, total_ns, self_ns, mean_ns, p50_ns,
+p95_ns, max_ns (null if no call returned), share (0 to 1). --csv: the same rows, with these names as the header.
 
 examples:
   hooktrace stats --by owner --sort total
@@ -85,18 +87,19 @@ def _top(text: str) -> int:
 
 
 def _stats(args: argparse.Namespace, run: "Run") -> None:
-    from tracer.analyze.stats import hook_stats, paused_ns
+    from tracer.analyze.stats import paused_ns, ranks_stats
     from tracer.verbs.text import duration
-    from tracer.verbs.warnings import lowest_rank, warn_about
+    from tracer.verbs.warnings import warn_about
 
-    trace = run.trace(lowest_rank(run) if args.rank is None else args.rank)
-    warn_about(run, trace)
-    stats = sorted(hook_stats(trace, args.by), key=_SORTS[args.sort])
+    traces = [run.trace(rank) for rank in selected_ranks(args, run)]
+    for trace in traces:
+        warn_about(run, trace)
+    stats = sorted(ranks_stats(traces, args.by), key=_SORTS[args.sort])
     default = 0 if args.json or args.csv else _TOP
     shown = stats[: (default if args.top is None else args.top) or None]
-    paused = paused_ns(trace)
+    paused = sum(map(paused_ns, traces))
     if args.json:
-        _print_json(args, run, trace.rank, stats, shown, paused)
+        _print_json(args, run, [trace.rank for trace in traces], stats, shown, paused)
     elif args.csv:
         _print_csv(shown)
     elif stats:
@@ -110,7 +113,7 @@ def _stats(args: argparse.Namespace, run: "Run") -> None:
 def _print_json(
     args: argparse.Namespace,
     run: "Run",
-    rank: int,
+    ranks: list[int],
     stats: "Sequence[HookStat]",
     shown: "Sequence[HookStat]",
     paused: int,
@@ -120,7 +123,8 @@ def _print_json(
     content = {
         "schema": SCHEMA,
         "run": run.name,
-        "rank": rank,
+        "rank": ranks[0],
+        "ranks": ranks,
         "by": args.by,
         "paused_ns": paused,
         "self_ns": sum(stat.self_ns for stat in stats),
