@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.builders import STARTED_AT, make_run
+from tests.faults.audit import Watch, sleeps_through
 from tests.faults.mutants import EVENTS, Files, mutant, read_files, written
 from tests.run.test_build import check_tree
 from tracer.cli import main as hooktrace
@@ -220,10 +221,10 @@ def _wait_for_copies() -> None:
             thread.join()
 
 
-def harm(path: Path, whole: Path, opener: Opener) -> tuple[str, str | None]:
+def harm(path: Path, whole: Path, opener: Opener, watch: Watch) -> tuple[str, str | None]:
     """How a directory opened, and what went wrong, if anything did: all that an error of ours is not."""
     try:
-        with _no_longer_than(HANG_S):
+        with _no_longer_than(HANG_S), watch.on():
             outcome = opener(path, whole)
             _wait_for_copies()
     except HooktraceError as error:
@@ -238,8 +239,10 @@ def fuzz(names: Sequence[str], everything: bool, scratch: Path) -> tuple[list[st
     """Opens mutants by their names; what did harm, and how many opened in which way."""
     whole = scratch / "whole"
     files = sound_run(whole, batches=2, val_batches=1, callbacks=("EarlyStopping",))
+    watch = Watch([scratch])
+    assert not (unseen := sleeps_through(watch)), unseen
     for opener in openers(0, everything=True):
-        _, wrong = harm(whole, whole, opener)  # loads what is needed
+        _, wrong = harm(whole, whole, opener, watch)  # loads what is needed
         assert wrong is None, f"the run that is right: {opener.__name__}: {wrong}"
     _limit_memory()
     path = scratch / "runs" / "mutant"
@@ -249,7 +252,7 @@ def fuzz(names: Sequence[str], everything: bool, scratch: Path) -> tuple[list[st
         changed = mutant(files, name, LONG if everything else SHORT)
         with written(changed, path, files):
             for opener in openers(number, everything):
-                outcome, wrong = harm(path, whole, opener)
+                outcome, wrong = harm(path, whole, opener, watch)
                 outcomes[outcome] += 1
                 if wrong is not None:
                     found.append(f"{name} {opener.__name__} after {', '.join(changed.done)}: {wrong}")
