@@ -67,4 +67,12 @@ FORMATS: dict[str, Format] = {
     ),
     "chrome": Format(".json", "a timeline for Perfetto (ui.perfetto.dev) and chrome://tracing", "tracer.export.chrome"),
     "html": Format(".html", "a report of the run that opens anywhere, offline", "tracer.export.html", one_rank=True),
+    "tensorboard": Format(
+        "",
+        "a directory with time per hook over the steps, for TensorBoard",
+        "tracer.export.tensorboard",
+        folder="always",
+        contents=("rank-*/events.out.tfevents.*",),
+        text=False,
+    ),
 }
