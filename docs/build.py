@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from docs.blocks import PROMPT, Block, blocks, replaced, says_the_same
 from docs.scratch import ROOT, Scratch, scratch
 
-DOCUMENTS: Final = ("tutorial", "explain")
+DOCUMENTS: Final = ("tutorial", "questions", "explain")
 
 
 class BuildError(Exception):
