@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from tracer.record.annotate import Annotate, Annotations
 from tracer.record.environment import is_disabled
 from tracer.record.roster import note_order
 from tracer.record.session import Session
@@ -38,6 +39,11 @@ class HookTracer(Callback):
     Args:
         dirpath: The run directory. Default: `HOOKTRACE_DIR` from the environment, else `hooktrace` in the trainer's log
             directory, beside metrics.csv. If something was recorded there already, `-2`, `-3`, ... is added.
+        annotate: Makes every span also a range in another timeline: "record_function" for `torch.profiler`, "nvtx" for
+            Nsight Systems. Off by default, and then at no cost.
+
+    Raises:
+        ValueError: `annotate` is none of these.
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -45,8 +51,9 @@ class HookTracer(Callback):
         >>> trainer = Trainer(callbacks=[HookTracer()])
     """
 
-    def __init__(self, dirpath: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, dirpath: str | os.PathLike[str] | None = None, *, annotate: Annotate | None = None) -> None:
         super().__init__()
+        self._annotations = None if annotate is None else Annotations(annotate)
         self._dirpath = dirpath
         self._session: Session | None = None
         self._log: Any = None
@@ -90,7 +97,7 @@ class HookTracer(Callback):
             return None
         session = self._session
         if session is None or session.pid != os.getpid() or session.trainer is not trainer:
-            session = self._session = Session(trainer, self._dirpath)
+            session = self._session = Session(trainer, self._dirpath, self._annotations)
         session.attach()
         return session if session.seam is not None else None  # another tracer was first: it records
 

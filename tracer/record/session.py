@@ -17,6 +17,7 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
+from tracer.record.annotate import Annotations
 from tracer.record.context import Place
 from tracer.record.describe import (
     Owner,
@@ -54,12 +55,15 @@ def seam_of(trainer: Any) -> Seam | None:
 class Session:
     """The recording of one trainer."""
 
-    def __init__(self, trainer: Any, dirpath: str | os.PathLike[str] | None) -> None:
+    def __init__(
+        self, trainer: Any, dirpath: str | os.PathLike[str] | None, annotations: Annotations | None = None
+    ) -> None:
         """Prepares a recording; nothing is touched before `attach`.
 
         Args:
             trainer: The trainer.
             dirpath: Where to record; else the environment decides, else the trainer's log directory.
+            annotations: Ranges that the spans are to be as well.
         """
         self.trainer = trainer
         self.base_ns = perf_counter_ns()
@@ -75,7 +79,7 @@ class Session:
         self._gate: Gate | None = None
         self._page: ControlPage | None = None
         self._stopper: Stopper | None = None
-        self._table = SpanTable(self, self._buffer.append)
+        self._table = SpanTable(self, self._buffer.append, None if annotations is None else annotations.around)
         self._steps = OptimizerSteps(trainer, self._table.span_of)
         self.seam: Seam | None = None
         self._failure: str | None = None

@@ -71,8 +71,21 @@ class Listener(Protocol):
 class SpanTable(dict[str, Span]):
     """The spans by the names that Lightning gives to actions."""
 
-    def __init__(self, listener: Listener, append: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        listener: Listener,
+        append: Callable[[int], None],
+        around: Callable[[Span, str], Span] | None = None,
+    ) -> None:
+        """Makes an empty table.
+
+        Args:
+            listener: The recording.
+            append: Where its records go.
+            around: Makes another span of one and its label, once an action; nothing is done to spans without it.
+        """
         super().__init__()
+        self._around = around
         self._listener = listener
         self._append = append
         self._numbers: dict[tuple[str, str, int, str], int] = {}
@@ -116,6 +129,9 @@ class SpanTable(dict[str, Span]):
         entering = (number << TIME_BITS) - listener.base_ns
         leaving = (~number << TIME_BITS) - listener.base_ns
         plain = make_span(self._append, entering, leaving, number)
+        if self._around is not None:
+            owner = self.names[min(number, len(self.names) - 1)].owner
+            plain = self._around(plain, f"{owner}.{hook}" if owner else hook)
         before, after = listener.before(hook), listener.after(hook)
         return plain if before is None and after is None else _WithContext(plain, before, after)
 
