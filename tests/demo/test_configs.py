@@ -9,9 +9,13 @@ import pytest
 from demo_model.named_configs import find_config, lesson, named_configs
 from tests.demo.conftest import FEW, QUICK, Demo
 from tracer import Trace, open_run
+from tracer.analyze.compare import compare
+from tracer.analyze.compare_order import hunks
 from tracer.analyze.findings import findings
 from tracer.analyze.fold_lines import explain_lines
+from tracer.digests import subject
 from tracer.run import Run
+from tracer.verbs.compare_text import call_rows, order_text
 from tracer.verbs.explain_text import loop_lines
 from tracer.verbs.explained import Explanation
 
@@ -47,41 +51,71 @@ FOLDED = ("baseline", "accumulate4", "clip", "manual", "val4", "no_sanity", "bf1
 """Configurations whose folded loop is kept in a file."""
 
 
+SMALL = (
+    *(*QUICK, "--train_size", "64", "--model.batch_size", "8", "--checkpoint.save_top_k", "-1", *FEW),
+    *("--trainer.limit_train_batches", "8", "--trainer.limit_test_batches", "1"),
+)
+COMPARED = Path(__file__).parent / "compared"
+
+
+@pytest.fixture(scope="session")
+def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the baseline is recorded by the first test that compares with it."""
+    return tmp_path_factory.mktemp("compared") / "baseline"
+
+
 @pytest.fixture
-def calls(demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> "Calls":
+def calls(
+    demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, baseline: Path
+) -> "Calls":
     monkeypatch.setenv("HOOKTRACE_DIR", str(tmp_path / "recording"))
-    return Calls(demo, tmp_path / "recording", request.config.getoption("--update-goldens"))
+    return Calls(demo, tmp_path / "recording", request.config.getoption("--update-goldens"), baseline)
 
 
 class Calls:
     """Trains eight batches under a configuration and counts the calls of each hook on its owner."""
 
-    def __init__(self, demo: Demo, recording: Path, update: bool) -> None:
-        self.demo, self.recording, self.update = demo, recording, update
+    def __init__(self, demo: Demo, recording: Path, update: bool, baseline: Path) -> None:
+        self.demo, self.recording, self.update, self.baseline = demo, recording, update, baseline
         self.fit_lines = 0
 
     def __call__(self, config: str, *options: str) -> Counter[str]:
-        eight = ("--trainer.limit_train_batches", "8", "--trainer.limit_test_batches", "1")
-        small = ("--train_size", "64", "--model.batch_size", "8", "--checkpoint.save_top_k", "-1")
-        assert self.demo("all", "--config", config, *QUICK, *small, *FEW, *eight, *options) == 0
+        assert self.demo("all", "--config", config, *SMALL, *options) == 0
         run = open_run(self.recording)
         trace = run.trace()
         assert findings(trace, run.info) == ()  # there is nothing wrong with any of them
         if config in FOLDED:
             self._check_loop(config, run, trace)
+        if config != "baseline":
+            self._check_comparison(config, run)
         names = [f"{action.owner}.{action.hook}" for action in trace.actions]
         return Counter(names[number] for number in trace.action.tolist())
+
+    def _check_comparison(self, config: str, run: Run) -> None:
+        """What differs from the baseline is what the golden file says: settings, order and calls, and nothing else."""
+        if not self.baseline.exists():
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("HOOKTRACE_DIR", str(self.baseline))
+                assert self.demo("all", "--config", "baseline", *SMALL) == 0
+        comparison = compare(subject(open_run(self.baseline)), subject(run))
+        settings = [f"{change.section} {change.name}: {change.a} → {change.b}" for change in comparison.config]
+        order = [order_text(line, 200) for line in hunks(comparison.order)]
+        calls = ["  ".join(row) for row in call_rows(comparison, everything=False)]
+        found = "\n".join(["config", *settings, "", "order", *order, "", "calls", *calls, ""])
+        self._check(COMPARED / f"{config}.txt", found)
+
+    def _check(self, path: Path, found: str) -> None:
+        if self.update:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(found, encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == found
 
     def _check_loop(self, config: str, run: Run, trace: Trace) -> None:
         lines = explain_lines(trace, run.info.trainer, callbacks=run.info.callbacks)
         explanation = Explanation("", "", lines, (None,) * len(lines))
         self.fit_lines = "\n".join(loop_lines(explanation)).partition("trainer.test:")[0].count("\n")
         found = "".join(f"{line}\n" for line in loop_lines(replace(explanation, timed=False)))
-        path = GOLDENS / f"{config}.txt"
-        if self.update:
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(found, encoding="utf-8")
-        assert path.read_text(encoding="utf-8") == found
+        self._check(GOLDENS / f"{config}.txt", found)
 
 
 def test_names_and_paths_are_found(tmp_path: Path) -> None:

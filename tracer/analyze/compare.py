@@ -85,6 +85,12 @@ class Comparison:
         return tuple(hook for _, hook in sorted(changed, key=lambda pair: -abs(run_change_ns(*pair))))
 
     @cached_property
+    def times_changed(self) -> tuple[TimeChange, ...]:
+        """As `beyond_noise`, with the hooks that only one run has and that can be felt."""
+        changed = ((unit, hook) for unit in self.units for hook in unit.changed)
+        return tuple(hook for _, hook in sorted(changed, key=lambda pair: -abs(run_change_ns(*pair))))
+
+    @cached_property
     def metrics_changed(self) -> tuple[MetricChange, ...]:
         """The metrics that differ at a common step."""
         return tuple(change for change in self.metrics if change.different)

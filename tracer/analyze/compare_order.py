@@ -61,11 +61,13 @@ class _Token:
         head: What the line says, after the calls and loops that it is in. With the owner, the same in the other run.
         owner: Its name; empty without one.
         line: Index of the line.
+        depth: Of the line.
     """
 
     head: tuple[str, ...]
     owner: str
     line: int
+    depth: int
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -124,10 +126,10 @@ def _tokens(lines: Sequence[FoldedLine], owners: Owners) -> list[_Token]:
         path = tuple(text for _, text in around)
         text = _LENGTH.sub("", line.text)
         if line.kind == "condition":
-            tokens.append(_Token((*path, f"condition {text}"), "", index))
+            tokens.append(_Token((*path, f"condition {text}"), "", index, line.depth))
             continue
         names = [owners.name(name.removesuffix("*")) for name in line.owners] or [""]
-        tokens.extend(_Token((*path, f"{line.kind} {text}"), name, index) for name in names)
+        tokens.extend(_Token((*path, f"{line.kind} {text}"), name, index, line.depth) for name in names)
         around.append((line.depth, f"{line.kind} {text}"))
     return tokens
 
@@ -144,8 +146,10 @@ def _aligned(a: list[_Token], b: list[_Token]) -> list[_Pair]:
         if tag == "equal":
             pairs.extend(_Pair(*both) for both in zip(ours, theirs, strict=True))
         else:
-            pairs.extend(_Pair(token, None) for token in ours)
-            pairs.extend(_Pair(None, token) for token in theirs)
+            only_a, only_b = [_Pair(token, None) for token in ours], [_Pair(None, token) for token in theirs]
+            # What goes on inside of the loop or call before stands right below it, before what follows that.
+            deeper = bool(ours and theirs) and theirs[0].depth > ours[0].depth
+            pairs.extend([*only_b, *only_a] if deeper else [*only_a, *only_b])
     return pairs
 
 

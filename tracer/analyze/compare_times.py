@@ -99,6 +99,11 @@ class TimeChange:
         """Whether it is slower or faster."""
         return self.verdict in ("slower", "faster")
 
+    @property
+    def changed(self) -> bool:
+        """Whether it is slower or faster, or only one run has it."""
+        return self.verdict not in ("within noise", "too few")
+
 
 @dataclass(frozen=True)
 class UnitChange:
@@ -112,7 +117,7 @@ class UnitChange:
         load: The ratio that its hooks share; None where they are too few.
         load_beyond_noise: Whether that is more than a busy machine explains.
         verdict: Of the unit as a whole.
-        hooks: All hooks in them, the largest change of the run first.
+        hooks: All hooks in them: first those that changed, the largest change first.
     """
 
     kind: str
@@ -125,6 +130,14 @@ class UnitChange:
     load_beyond_noise: bool
     verdict: Verdict
     hooks: tuple[TimeChange, ...]
+
+    @property
+    def changed(self) -> tuple[TimeChange, ...]:
+        """The hooks that changed, without those that only one run has and that nobody can feel."""
+        least_ns = LEAST_SHARE * max(self.a_ns, self.b_ns)
+        return tuple(
+            hook for hook in self.hooks if hook.changed and (hook.beyond_noise or abs(hook.change_ns) >= least_ns)
+        )
 
 
 @dataclass(frozen=True)
@@ -242,7 +255,7 @@ class _Pair:
             load=None if load is None else math.exp(load),
             load_beyond_noise=beyond,
             verdict=verdict,
-            hooks=tuple(sorted(hooks, key=lambda hook: (not hook.beyond_noise, -abs(hook.change_ns), hook.key.label))),
+            hooks=tuple(sorted(hooks, key=lambda hook: (not hook.changed, -abs(hook.change_ns), hook.key.label))),
         )
 
     def _whole(self, judge: _Judge, load: float | None) -> tuple[Ratio | None, Verdict]:

@@ -38,14 +38,16 @@ def _too_few(unit: UnitChange) -> bool:
 
 
 def _times(comparison: Comparison) -> str:
-    hooks = comparison.beyond_noise
+    hooks = tuple(hook for hook in comparison.times_changed if hook.unit.endswith("batch"))
     named = [_hook(hook) for hook in hooks[:_MOST_NAMED]]
     if len(hooks) > _MOST_NAMED:
-        named.append(f"{len(hooks) - _MOST_NAMED} more slower or faster")
+        named.append(f"{len(hooks) - _MOST_NAMED} more took another time")
     main = comparison.main_unit
     if main is not None:
         if main.load_beyond_noise and main.load is not None:
-            named.insert(0, f"most of a {main.kind} takes {main.load:.2f}x the time")
+            named.insert(
+                0, f"most of a {main.kind} takes {main.load:.2f}x (a busier machine or all of it: repeat to know)"
+            )
         named.append(_unit(main))
     if not hooks and (main is None or main.verdict not in ("slower", "faster")):
         return (
@@ -57,8 +59,9 @@ def _times(comparison: Comparison) -> str:
 def _hook(hook: TimeChange) -> str:
     ratio = hook.judged or hook.ratio
     factor = f" ({ratio.value:.2f}x)" if ratio else ""
-    sign = "+" if hook.change_ns >= 0 else "−"
-    return f"{hook.key.label} is {hook.verdict}{factor}, {sign}{spent(abs(hook.change_ns))} a {hook.unit}"
+    sign = "+" if hook.change_ns >= 0 else "-"
+    said = {"added": "is new", "gone": "is gone"}.get(hook.verdict, f"is {hook.verdict}")
+    return f"{hook.key.label} {said}{factor}, {sign}{spent(abs(hook.change_ns))} a {hook.unit}"
 
 
 def _unit(unit: UnitChange) -> str:

@@ -77,7 +77,7 @@ def _calls(comparison: Comparison, everything: bool) -> str:
 
 
 def _times(unit: UnitChange, everything: bool) -> str:
-    hooks = [hook for hook in unit.hooks if everything or hook.beyond_noise or hook.verdict in ("added", "gone")]
+    hooks = unit.hooks if everything else unit.changed
     rows = [[hook.key.label, *_cells(hook)] for hook in hooks]
     whole = [duration(unit.a_ns), duration(unit.b_ns), NONE, NONE, *_ratio(unit.ratio), NONE, unit.verdict]
     if not rows and unit.verdict not in ("slower", "faster"):

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 CALLS_HEADERS = ("hook", "of", "in", "per batch", "per epoch", "in all")
 _TIMES = 15
 _WIDTH = 110
-_NEGLIGIBLE_SHARE = 0.001
-"""Of a unit: hooks that only one run has and that take less are not worth a line among the times."""
 _STYLES = {"+": "\x1b[32m", "-": "\x1b[31m", "~": "\x1b[33m"}
 _OFF = "\x1b[0m"
 
@@ -118,7 +116,7 @@ def _loader(comparison: "Comparison") -> list[str]:
 
 
 def _print_times(unit: "UnitChange", everything: bool) -> None:
-    hooks = unit.hooks if everything else [hook for hook in unit.hooks if _is_worth_telling(unit, hook)][:_TIMES]
+    hooks = unit.hooks if everything else unit.changed[:_TIMES]
     if not hooks and not everything and unit.verdict not in ("slower", "faster") and not unit.load_beyond_noise:
         return
     rows = [_whole_row(unit, everything), *(_time_row(hook, everything) for hook in hooks)]
@@ -126,13 +124,8 @@ def _print_times(unit: "UnitChange", everything: bool) -> None:
     medians = ("median A", "median B", "self A", "self B")
     headers = (f"a {unit.kind}", *medians, *totals, "B/A", "95 %", "change", "share A", "share B", "")
     _section(_times_heading(unit), headers, rows, right=range(1, len(headers) - 1))
-
-
-def _is_worth_telling(unit: "UnitChange", hook: "TimeChange") -> bool:
-    if hook.beyond_noise:
-        return True
-    only_one = hook.verdict in ("added", "gone")
-    return only_one and abs(hook.change_ns) >= _NEGLIGIBLE_SHARE * max(unit.a_ns, unit.b_ns)
+    if not everything and len(unit.changed) > len(hooks):
+        print(f"  and {len(unit.changed) - len(hooks)} more with smaller changes (--all shows them)")
 
 
 def _times_heading(unit: "UnitChange") -> str:
