@@ -26,6 +26,7 @@ from tracer.analyze.resample import DRAWS
 from tracer.errors import NotFoundError
 from tracer.run import Run, open_run
 from tracer.run.cache import stamp
+from tracer.run.files import read_regular
 from tracer.run.layout import actions_file
 from tracer.run.typed import built
 
@@ -77,6 +78,7 @@ def kept(run: Run, rank: int, stage: str | None = None) -> Digest | None:
     except (
         OSError,
         EOFError,
+        MemoryError,
         ValueError,
         KeyError,
         TypeError,
@@ -133,7 +135,10 @@ def _mark(run: Run, rank: int, stage: str | None) -> str | None:
     stream = stamp(run.path, rank)
     if stream is None:
         return None
-    actions = (run.path / actions_file(rank)).read_bytes() if (run.path / actions_file(rank)).exists() else b""
+    try:
+        actions = read_regular(run.path / actions_file(rank), _MOST_BYTES)
+    except OSError:
+        actions = b""
     info = run.info
     said = [info.trainer, [asdict(callback) for callback in info.callbacks]]
     about = zlib.crc32(json.dumps(said, sort_keys=True).encode(), zlib.crc32(actions))

@@ -1,7 +1,7 @@
 """Sees what the interpreter is asked to do while a run is opened: nothing from a run may be executed or unpickled.
 
 A search for `pickle` in the source would not see what a library does. An audit hook sees every unpickled name, every
-piece of code that is compiled or run, every process that is started and every file that is opened. It cannot be taken
+piece of code that is run, every process that is started and every file that is opened. It cannot be taken
 away again, so it belongs into a process of its own.
 """
 
@@ -18,7 +18,7 @@ _NEVER: Final = (
     *("pickle.find_class", "os.system", "os.exec", "os.fork", "os.posix_spawn", "subprocess.Popen", "pty.spawn"),
     *("socket.connect", "socket.bind", "webbrowser.open", "ctypes.dlopen", "shutil.rmtree"),
 )
-_CODE: Final = ("exec", "compile", "marshal.loads", "code.__new__")
+_CODE: Final = ("exec", "marshal.loads", "code.__new__")
 _IMPORTING: Final = importlib._bootstrap.__name__
 
 

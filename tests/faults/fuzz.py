@@ -25,8 +25,9 @@ from typing import Any, Final
 
 from tests.builders import STARTED_AT, make_run
 from tests.faults.audit import Watch, sleeps_through
-from tests.faults.mutants import EVENTS, Files, mutant, read_files, written
+from tests.faults.mutants import EVENTS, mutant, read_files, written
 from tests.run.test_build import check_tree
+from tracer import digests
 from tracer.cli import main as hooktrace
 from tracer.errors import HooktraceError
 from tracer.run import cache, open_run
@@ -70,8 +71,8 @@ class Hang(BaseException):
     """A mutant has taken all the time it may: no `except Exception` on the way may swallow this."""
 
 
-def sound_run(path: Path, **shape: Any) -> Files:
-    """Makes a run that has every file a run can have, its stream in two segments; returns the files."""
+def sound_run(path: Path, **shape: Any) -> None:
+    """Makes a run that has every file that a recording writes, its stream in two segments."""
     make_run(path, epochs=1, sanity=0, **shape)
     first, second = (path / name for name in EVENTS)
     data = first.read_bytes()
@@ -85,7 +86,6 @@ def sound_run(path: Path, **shape: Any) -> Files:
     write_json(path / INSPECT_FILE, _SIGHT, durable=False)
     (path / OUTPUT_FILE).write_bytes(b"epoch 1\r\x1b[1mepoch 2\x1b[0m\nloss 0.5\n")
     (path / CONTROL_FILE).write_bytes(MAGIC.to_bytes(8, "little") + bytes(PAGE_BYTES - 8))
-    return read_files(path)
 
 
 # -- what opens runs
@@ -238,12 +238,15 @@ def harm(path: Path, whole: Path, opener: Opener, watch: Watch) -> tuple[str, st
 def fuzz(names: Sequence[str], everything: bool, scratch: Path) -> tuple[list[str], Counter[str]]:
     """Opens mutants by their names; what did harm, and how many opened in which way."""
     whole = scratch / "whole"
-    files = sound_run(whole, batches=2, val_batches=1, callbacks=("EarlyStopping",))
+    cache.WORTH_RECORDS = 1 if everything else 1 << 12  # type: ignore[misc]  # so that copies are kept, and read
+    sound_run(whole, batches=2, val_batches=1, callbacks=("EarlyStopping",))
+    digests.subject(open_run(whole))  # two runs without a digest would be looked at in processes of their own
     watch = Watch([scratch])
     assert not (unseen := sleeps_through(watch)), unseen
     for opener in openers(0, everything=True):
         _, wrong = harm(whole, whole, opener, watch)  # loads what is needed
         assert wrong is None, f"the run that is right: {opener.__name__}: {wrong}"
+    files = read_files(whole)  # with the copies that readers keep, if they do
     _limit_memory()
     path = scratch / "runs" / "mutant"
     shutil.copytree(whole, path)
@@ -268,7 +271,6 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, metavar="N", help="begin with mutant number N")
     parser.add_argument("--all", action="store_true", help="open each with every verb, not with one in turn")
     options = parser.parse_args()
-    cache.WORTH_RECORDS = 1 << 12  # type: ignore[misc]  # so that long mutants leave a copy, and it is read
     names = [f"{options.seed}:{number}" for number in range(options.first, options.first + options.count)]
     os.environ["NO_COLOR"] = "1"
     with tempfile.TemporaryDirectory() as scratch:

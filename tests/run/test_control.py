@@ -94,6 +94,16 @@ def test_garbage_hurts_neither_side(tmp_path: Path, seed: int, words: dict[int, 
     page.close()
 
 
+def test_a_viewer_is_heard_again_after_garbage_below_zero(tmp_path: Path) -> None:
+    page, viewer = ControlPage(tmp_path), ControlViewer(tmp_path)
+    with (tmp_path / CONTROL_FILE).open("r+b") as file:
+        file.seek(8)
+        file.write((-(1 << 60)).to_bytes(8, "little", signed=True))
+    assert page.take() is None
+    assert viewer.request(Request.PAUSE) == 1
+    assert _taken(page) == [(1, Request.PAUSE)]
+
+
 def test_settings_are_carried_whole(tmp_path: Path) -> None:
     page, viewer = ControlPage(tmp_path), ControlViewer(tmp_path)
     wanted = tuple(parse_breakpoint(f"hook_{number} batch={number}") for number in range(MAX_BREAKPOINTS))

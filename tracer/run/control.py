@@ -171,7 +171,7 @@ class ControlPage:
         if not self._taken <= asked < MAX_NUMBER:
             self._taken = asked
             return None
-        self._taken = max(self._taken, asked - RING)
+        self._taken = max(self._taken, asked - RING, 0)  # garbage before may have been below zero
         if self._taken == asked:
             return None
         self._taken += 1
