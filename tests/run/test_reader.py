@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -119,6 +120,13 @@ def test_fields_of_the_wrong_type_read_as_absent(tmp_path: Path) -> None:
     info = open_run(tmp_path).info
     assert (info.pid, info.exception, info.calls, info.model) == (0, None, (), "")
     assert [callback.name for callback in info.callbacks] == ["", ""]
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
+def test_a_time_at_the_end_of_the_calendar_is_none(text: str, tmp_path: Path) -> None:
+    run = open_run(make_run(tmp_path / "run", started_at=text))
+    assert run.info.started_at == datetime.fromtimestamp(0, UTC)
+    assert run.trace().wall_time(10**9).year == 1970
 
 
 def test_rank_that_was_not_recorded(tmp_path: Path) -> None:

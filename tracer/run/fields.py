@@ -1,7 +1,10 @@
 """Fields of JSON files that may come from anyone: a value of the wrong type reads as absent."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
+
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 2999
 
 
 def as_mapping(value: object) -> dict[str, Any]:
@@ -38,9 +41,14 @@ def as_number(value: object) -> int | None:
 
 
 def as_time(value: object) -> datetime | None:
-    """The time that it says in ISO 8601, in UTC if it has no time zone; None if it says none."""
+    """The time that it says in ISO 8601, in UTC if it has no time zone; None if it says none of these centuries.
+
+    At the ends of the calendar nothing can be added, and no time zone be changed.
+    """
     try:
         time = datetime.fromisoformat(str(value))
     except ValueError:
+        return None
+    if not _FIRST_YEAR <= time.year <= _LAST_YEAR:
         return None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
