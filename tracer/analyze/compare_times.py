@@ -5,7 +5,7 @@ Compared is the self time that the calls of a hook typically take, in one kind o
 come together before a hook is called slower or faster:
 
 - the ratio is out of the interval that resampling whole blocks of batches gives it, at a confidence
-  chosen so that among all hooks of the comparison there is a false alarm in one of twenty comparisons at most;
+  chosen so that among all hooks of the comparison there is a false alarm in one of fifty comparisons at most;
 - it is by `LEAST_CHANGE` at least: no recording knows by how much the next one of the same program would differ;
 - it is by `LEAST_SHARE` of what its batch takes: what nobody can feel is not worth a word.
 
@@ -25,9 +25,12 @@ import numpy as np
 from tracer.analyze.compare_owners import HookKey, Owners
 from tracer.analyze.digest import Digest
 from tracer.analyze.digest_times import HookTimes, UnitTimes
-from tracer.analyze.resample import FloatArray, t_quantile
+from tracer.analyze.resample import FloatArray, reach
 
 CONFIDENCE: Final = 0.95
+"""Of the intervals that are shown."""
+SURE: Final = 0.98
+"""That nothing in a comparison is called slower or faster that is not."""
 LEAST_CHANGE: Final = 0.05
 LEAST_SHARE: Final = 0.001
 LOAD_MARGIN: Final = 0.15
@@ -152,7 +155,7 @@ class _Judge:
 
     def reach(self, a: UnitTimes, b: UnitTimes) -> float:
         """How many standard errors such an interval reaches."""
-        return t_quantile(self.chance, min(a.blocks, b.blocks) - 1)
+        return reach(self.chance, min(a.blocks, b.blocks))
 
 
 def unit_changes(a: Digest, b: Digest, owners: Owners) -> tuple[UnitChange, ...]:
@@ -161,7 +164,7 @@ def unit_changes(a: Digest, b: Digest, owners: Owners) -> tuple[UnitChange, ...]
     pairs = [(times, times_b[times.kind]) for times in a.times if times.kind in times_b]
     sides = [_Pair(left, right, _by_key(left, a, owners), _by_key(right, b, owners)) for left, right in pairs]
     family = max(1, sum(pair.counted() for pair in sides))
-    judge = _Judge(CONFIDENCE ** (1 / family))
+    judge = _Judge(SURE ** (1 / family))
     return tuple(pair.change(judge) for pair in sides)
 
 
@@ -273,8 +276,8 @@ class _Pair:
         else:
             judged -= load
             error = math.hypot(*(_error(one - loads) for one, loads in zip(columns, self._loads(), strict=True)))
-        reach = judge.reach(self._a, self._b) * error
-        sure = abs(judged) > max(reach + least, math.log1p(LEAST_CHANGE)) and judged * log > 0
+        noise = judge.reach(self._a, self._b) * error
+        sure = abs(judged) > max(noise + least, math.log1p(LEAST_CHANGE)) and judged * log > 0
         return ratio, ("slower" if log > 0 else "faster") if sure else "within noise"
 
     def _loads(self) -> list[FloatArray]:
@@ -282,7 +285,7 @@ class _Pair:
         return [np.nan_to_num(drawn) @ self._weight for drawn in self._drawn]
 
     def _reach95(self) -> float:
-        return t_quantile(CONFIDENCE, min(self._a.blocks, self._b.blocks) - 1)
+        return reach(CONFIDENCE, min(self._a.blocks, self._b.blocks))
 
     def _load(self) -> tuple[float | None, bool]:
         """The logarithm of the ratio that the hooks share (their weighted median), and whether it is beyond noise."""
@@ -291,6 +294,16 @@ class _Pair:
         load = _weighted_median(self._ratio, self._weight)
         error = math.hypot(*map(_error, self._loads()))
         return load, abs(load) - self._reach95() * error > math.log1p(LOAD_MARGIN)
+
+    def _beside_load(self, index: int) -> list[FloatArray]:
+        """By run, a hook beside the load of the others in each draw: a median of many hardly moves with one of them, a
+        mean would."""
+        weight = float(self._weight[index])
+        found = []
+        for drawn, loads in zip(self._drawn, self._loads(), strict=True):
+            own = drawn[:, index]
+            found.append(own - (loads - weight * own) / (1 - weight) if weight < 1 else own)
+        return found
 
     def _both(self, index: int, judge: _Judge, load: float | None) -> TimeChange:
         key, both = self._common[index], self._sides()[index]
@@ -302,20 +315,18 @@ class _Pair:
         log, error = float(self._ratio[index]), raw
         if load is not None:
             log -= load
-            error = math.hypot(
-                *(_error(drawn[:, index] - np.nan_to_num(drawn) @ self._weight) for drawn in self._drawn)
-            )
+            error = math.hypot(*(_error(one) for one in self._beside_load(index)))
         sure = abs(log) > judge.reach(self._a, self._b) * error and log * self._ratio[index] > 0
         matters = abs(log) > math.log1p(LEAST_CHANGE) and self._share_of(both, log) > LEAST_SHARE
         verdict: Verdict = ("slower" if log > 0 else "faster") if sure and matters else "within noise"
-        reach = self._reach95()
+        usual = self._reach95()
         return TimeChange(
             key,
             self._a.kind,
             both.a,
             both.b,
-            _interval(float(self._ratio[index]), raw, reach),
-            _interval(log, error, reach),
+            _interval(float(self._ratio[index]), raw, usual),
+            _interval(log, error, usual),
             change_ns,
             verdict,
         )

@@ -42,8 +42,9 @@ def waterfalls(a: Subject, b: Subject) -> go.Figure:
             if bars:
                 figure.add_trace(_bars(bars, kind, colour, named=row == 1), row=row, col=1)
     figure.update_xaxes(title_text="ms since the batch began", row=2, col=1)
-    figure.update_yaxes(autorange="reversed", dtick=1, title_text="depth")
-    figure.update_layout(barmode="overlay", height=620, bargap=0.1)
+    deepest = max((bar.depth for side in (a, b) for bar in side.digest.waterfall), default=0)
+    figure.update_yaxes(range=[deepest + 0.6, -0.6], dtick=1, title_text="depth")
+    figure.update_layout(barmode="overlay", height=240 + 2 * 30 * (deepest + 1))
     return figure
 
 
@@ -51,6 +52,7 @@ def _bars(bars: Sequence[Bar], kind: str, colour: str, named: bool) -> go.Bar:
     return go.Bar(
         orientation="h",
         y=[bar.depth for bar in bars],
+        width=0.9,
         base=[bar.start_ns / 1e6 for bar in bars],
         x=[bar.duration_ns / 1e6 for bar in bars],
         customdata=[_text(bar.label) for bar in bars],
