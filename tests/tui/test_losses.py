@@ -349,3 +349,15 @@ async def test_another_theme_has_other_colours(app: SessionApp) -> None:
         await press(app, pilot, "t")
         assert "#56b4e9" in dark
         assert "#56b4e9" not in app.export_screenshot()
+
+
+async def test_without_colour_the_curves_are_drawn_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = replay_app(make_run(tmp_path / "run", epochs=3, batches=40), Hands())
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert app.no_color
+        await settle(app, pilot)
+        await press(app, pilot, "end")
+        await pilot.resize_terminal(80, 24)
+        await press(app, pilot, "tab")
+        assert app.export_screenshot()

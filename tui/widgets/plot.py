@@ -8,11 +8,15 @@ from collections.abc import Sequence
 from typing import ClassVar, Final
 
 import numpy as np
+from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Grid
 from textual.geometry import Offset
+from textual.strip import Strip
 from textual_hires_canvas import Canvas
 from textual_plot import HiResMode, PlotWidget
 from textual_plot.axis_formatter import AxisFormatter
+from textual_plot.plot_widget import Legend
 
 from tui.legend import BEST, EPOCH
 from tui.palette import CURVES, STYLES, in_theme
@@ -58,6 +62,14 @@ class LogFormatter(AxisFormatter):
         return log_labels(ticks)
 
 
+class StyledCanvas(Canvas):
+    """A canvas of which each line has a style: without one Textual cannot take its colour away (NO_COLOR)."""
+
+    def render_line(self, y: int) -> Strip:
+        """A line; one that is not there yet is blank."""
+        return super().render_line(y).apply_style(self.rich_style)
+
+
 class ScenePlot(PlotWidget, inherit_bindings=False):
     """Draws a scene; zooms and pans by mouse."""
 
@@ -72,6 +84,13 @@ class ScenePlot(PlotWidget, inherit_bindings=False):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._told: tuple[Scene, bool, bool, float | None] | None = None
+
+    def compose(self) -> ComposeResult:
+        """The parts of a plot, as its class has them."""
+        with Grid():
+            for part in ("margin-top", "margin-left", "plot", "margin-bottom"):
+                yield StyledCanvas(1, 1, id=part)
+        yield Legend(id="legend")
 
     def on_mount(self) -> None:
         """Leaves the room to the curves."""
