@@ -189,3 +189,12 @@ def test_the_given_name_finds_the_newest_run_of_that_name(tmp_path: Path) -> Non
     assert find_run("base-2", tmp_path) == tmp_path / "20260102-030406-base-2"
     with pytest.raises(NotFoundError, match="no such run: bas "):
         find_run("bas", tmp_path)
+
+
+def test_a_directory_that_is_no_run_hides_none_of_that_name(tmp_path: Path) -> None:
+    (tmp_path / "order").mkdir()
+    runs = tmp_path / "runs"
+    path = make_run(runs / "20260102-030405-order")
+    assert find_run("order", runs) == path
+    with pytest.raises(NotARunError, match=r"has no run\.json"):
+        find_run("order", tmp_path / "nowhere")

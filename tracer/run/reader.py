@@ -180,16 +180,18 @@ def find_run(text: str | None, runs_dir: Path) -> Path:
         if not runs:
             raise NotFoundError(f"no runs in {runs_dir}/ (`hooktrace train` makes one; --runs-dir looks elsewhere)")
         return runs[0].path
-    for path in (Path(text), runs_dir / text):
+    paths = (Path(text), runs_dir / text)
+    named = (run.path for run in list_runs(runs_dir) if _given_name(run.path) == text)
+    found = next((path for path in paths if (path / RUN_FILE).exists()), None) or next(named, None)
+    if found is not None:
+        read_info(found)
+        return found
+    for path in paths:
         if path.is_dir():
             read_info(path)
-            return path
-        if path.exists():
+        elif path.exists():
             hint = f"did you mean {path.parent}?" if (path.parent / RUN_FILE).exists() else "give a directory"
             raise NotARunError(f"not a run: {path} is a file ({hint})")
-    named = (run.path for run in list_runs(runs_dir) if _given_name(run.path) == text)
-    if (newest := next(named, None)) is not None:
-        return newest
     raise NotFoundError(f"no such run: {text} (neither a directory nor a name in {runs_dir}/; see `hooktrace list`)")
 
 
