@@ -22,7 +22,7 @@ HERE: Final = Path(__file__).parent
 RESULTS: Final = HERE / "results"
 SUITE: Final = (
     *("spans", "instructions", "training", "watching", "viewer", "size", "reading", "opening", "comparing"),
-    *("folding", "log", "curves", "gate", "start"),
+    *("folding", "log", "curves", "gate", "start", "export"),
 )
 """The order in which they run and are shown."""
 

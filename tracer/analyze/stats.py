@@ -5,7 +5,7 @@ Time in which somebody held the training is nobody's: in a whole trace it counts
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from tracer.run.layout import STAGES
 from tracer.run.trace import ERROR, OPEN, Trace
 
 Int64Array = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.integer[Any]]
 StatsBy = Literal["action", "hook", "owner", "instance", "stage"]
 NO_STAGE = "(no stage)"
 NO_OWNER = "(trainer)"
@@ -79,14 +80,19 @@ def ranks_stats(traces: Sequence[Trace], by: StatsBy = "action") -> tuple[HookSt
     """As `hook_stats`, over the spans of several ranks: of a hook, the calls on all of them."""
     numbers: dict[_Group, int] = {}
     taken = [_take(trace, by, numbers) for trace in traces]
-    group, closed_group, duration, self_time, failed = (np.concatenate(columns) for columns in zip(*taken, strict=True))
+    # The columns of a long run are large: those of a single rank are not copied.
+    group, closed_group, duration, self_time, failed = (
+        np.concatenate(columns) if len(columns) > 1 else columns[0] for columns in zip(*taken, strict=True)
+    )
     groups, size = list(numbers), len(numbers)
     self_ns = np.bincount(closed_group, self_time, minlength=size).astype(np.int64)  # exact: a time has 52 bits
     count = np.bincount(group, minlength=size)
     errors = np.bincount(failed, minlength=size)
-    order = np.lexsort((duration, closed_group))
     ends = np.cumsum(np.bincount(closed_group, minlength=size))
+    order = np.argsort(closed_group.astype(np.int16 if size < 1 << 15 else np.int64), kind="stable")
     sorted_durations = np.split(duration[order], ends[:-1]) if size else []
+    for durations in sorted_durations:
+        durations.sort()
     all_self = int(self_ns.sum())
     stats = [
         _stat(groups[i], (int(count[i]), int(errors[i]), int(self_ns[i])), all_self, sorted_durations[i])
@@ -97,20 +103,22 @@ def ranks_stats(traces: Sequence[Trace], by: StatsBy = "action") -> tuple[HookSt
 
 def _take(
     trace: Trace, by: StatsBy, numbers: dict[_Group, int]
-) -> tuple[Int64Array, Int64Array, Int64Array, Int64Array, Int64Array]:
+) -> tuple[Numbers, Numbers, Int64Array, Int64Array, Numbers]:
     """Of the spans that are no pauses: the group of each; of those that returned the group, duration and self time;
     and the group of each that failed. Groups that `numbers` does not know are added to it."""
     paused = np.array([is_pause(action) for action in trace.actions], np.bool_)
     rows = np.flatnonzero(~paused[trace.action]) if paused.any() else np.arange(len(trace))
     own_number, groups = _GROUPINGS[by](trace)
-    common = np.array([numbers.setdefault(group, len(numbers)) for group in groups], np.int64)
+    common = np.array([numbers.setdefault(group, len(numbers)) for group in groups], np.int32)
     group_of_row = common[own_number]
+    group, failed = group_of_row[rows], group_of_row[rows[trace.status[rows] == ERROR]]
     closed = rows[trace.status[rows] != OPEN]
+    closed_group = group_of_row[closed]
+    del own_number, group_of_row, rows  # in a long run each is as large as what follows
     pauses = Pauses()
     pauses.advance(trace)
     duration = pauses.work_ns(trace.start_ns[closed], trace.duration_ns[closed])
-    failed = rows[trace.status[rows] == ERROR]
-    return group_of_row[rows], group_of_row[closed], duration, trace.self_ns[closed], group_of_row[failed]
+    return group, closed_group, duration, trace.self_ns[closed], failed
 
 
 def paused_ns(trace: Trace) -> int:
@@ -146,33 +154,33 @@ def owner_name(action: Action) -> str:
     return action.owner_label if action.owner else NO_OWNER
 
 
-def _by_action(trace: Trace) -> tuple[Int64Array, list[_Group]]:
-    return trace.action.astype(np.int64), [_Group(a.label, a.owner_kind) for a in trace.actions]
+def _by_action(trace: Trace) -> tuple[Numbers, list[_Group]]:
+    return trace.action, [_Group(a.label, a.owner_kind) for a in trace.actions]
 
 
-def _by_hook(trace: Trace) -> tuple[Int64Array, list[_Group]]:
+def _by_hook(trace: Trace) -> tuple[Numbers, list[_Group]]:
     return _by_text(trace, lambda action: _Group(action.hook, ""))
 
 
-def _by_owner(trace: Trace) -> tuple[Int64Array, list[_Group]]:
+def _by_owner(trace: Trace) -> tuple[Numbers, list[_Group]]:
     return _by_text(trace, lambda action: _Group(action.owner or NO_OWNER, action.owner_kind))
 
 
-def _by_instance(trace: Trace) -> tuple[Int64Array, list[_Group]]:
+def _by_instance(trace: Trace) -> tuple[Numbers, list[_Group]]:
     return _by_text(trace, lambda action: _Group(owner_name(action), action.owner_kind))
 
 
-def _by_text(trace: Trace, group: Callable[[Action], _Group]) -> tuple[Int64Array, list[_Group]]:
+def _by_text(trace: Trace, group: Callable[[Action], _Group]) -> tuple[Numbers, list[_Group]]:
     numbers: dict[_Group, int] = {}
     of_action = [numbers.setdefault(group(action), len(numbers)) for action in trace.actions]
-    return np.array(of_action, np.int64)[trace.action], list(numbers)
+    return np.array(of_action, np.int32)[trace.action], list(numbers)
 
 
-def _by_stage(trace: Trace) -> tuple[Int64Array, list[_Group]]:
+def _by_stage(trace: Trace) -> tuple[Numbers, list[_Group]]:
     return trace.column("stage") + 1, [_Group(name, "") for name in (NO_STAGE, *STAGES)]
 
 
-_GROUPINGS: dict[StatsBy, Callable[[Trace], tuple[Int64Array, list[_Group]]]] = {
+_GROUPINGS: dict[StatsBy, Callable[[Trace], tuple[Numbers, list[_Group]]]] = {
     "action": _by_action,
     "hook": _by_hook,
     "owner": _by_owner,

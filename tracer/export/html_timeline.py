@@ -40,9 +40,10 @@ def timeline_of(part: Part) -> Timeline:
     jumps, detailed = _batches(trace, rows)
     if len(rows) <= MOST:
         return Timeline(rows, jumps, f"All {len(rows):,} calls are drawn.")
-    longest_first = np.argsort(-_lengths(trace, rows), kind="stable")
-    kept = np.union1d(rows[longest_first[: MOST - len(detailed)]], detailed)
-    shortest_ns = int(_lengths(trace, rows)[longest_first[MOST - len(detailed) - 1]])
+    room = MOST - len(detailed)
+    lengths = _lengths(trace, rows)
+    shortest_ns = int(np.partition(lengths, len(lengths) - room)[len(lengths) - room])
+    kept = np.union1d(rows[np.flatnonzero(lengths >= shortest_ns)[:room]], detailed)
     named = ", ".join(name for name, _, _ in jumps) or "none"
     return Timeline(
         kept,
@@ -53,8 +54,10 @@ def timeline_of(part: Part) -> Timeline:
 
 
 def _lengths(trace: Trace, rows: Int64Array) -> Int64Array:
-    duration, so_far = trace.duration_ns[rows], trace.now_ns - trace.start_ns[rows]
-    return np.where(duration >= 0, duration, so_far)
+    lengths = trace.duration_ns[rows]
+    still_open = np.flatnonzero(lengths < 0)
+    lengths[still_open] = trace.now_ns - trace.start_ns[rows[still_open]]
+    return lengths
 
 
 def _batches(trace: Trace, rows: Int64Array) -> tuple[tuple[tuple[str, int, int], ...], Int64Array]:

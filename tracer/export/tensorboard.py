@@ -56,14 +56,15 @@ def _events(part: Part, run: Run, began_s: float) -> Iterator[Any]:
     settings = {**run.info.trainer, **run.info.hparams}
     lines = "\n".join(f"    {plain_text(str(name))}: {plain_text(str(value))}" for name, value in settings.items())
     yield _event(began_s, 0, _text("hooktrace/config", lines))
-    steps = trace.column("global_step")
     chosen = np.ones(len(trace), np.bool_) if part.rows is None else np.isin(np.arange(len(trace)), part.rows)
-    chosen &= (steps >= 0) & (trace.duration_ns >= 0)
-    width = max(1, -(-(int(steps.max(initial=0)) + 1) // POINTS))
+    chosen &= trace.duration_ns >= 0
+    width = max(1, -(-(int(trace.contexts.global_step.max(initial=0)) + 1) // POINTS))
     for action in trace.actions:
         rows = np.flatnonzero(chosen & (trace.action == action.id))
+        steps = _context(trace, "global_step", rows)
+        rows, steps = rows[steps >= 0], steps[steps >= 0]
         if len(rows) and not is_pause(action):
-            yield from _scalars(trace, action, rows, steps[rows] // width, width)
+            yield from _scalars(trace, action, rows, steps // width, width)
             yield from _histograms(trace, action, rows, steps)
     for _ in part.portions():
         pass
@@ -88,9 +89,9 @@ def _histograms(trace: Trace, action: Action, rows: Int64Array, steps: Int64Arra
     """The durations of a call in each epoch, in ms, at the last step in which it was called there."""
     from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
 
-    epochs = trace.column("epoch")[rows]
+    epochs = _context(trace, "epoch", rows)
     for epoch in np.unique(epochs).tolist():
-        inside = rows[epochs == epoch]
+        inside, last_step = rows[epochs == epoch], int(steps[epochs == epoch].max())
         values = trace.duration_ns[inside] / 1e6
         least, most = max(float(values.min()), 1e-6), max(float(values.max()), 1e-6)
         limits = np.geomspace(least, max(most, least * 1.001) * 1.0001, _BINS)
@@ -105,7 +106,13 @@ def _histograms(trace: Trace, action: Action, rows: Int64Array, steps: Int64Arra
             bucket=counts.tolist(),
         )
         value = Summary.Value(tag=f"durations_ms/{plain_text(action.label)}", histo=histogram)
-        yield _event(_wall_s(trace, int(trace.start_ns[inside[-1]])), int(steps[inside].max()), value)
+        yield _event(_wall_s(trace, int(trace.start_ns[inside[-1]])), last_step, value)
+
+
+def _context(trace: Trace, name: str, rows: Int64Array) -> Int64Array:
+    """A field of `Contexts` at these rows, -1 where there is none."""
+    index = trace.context[rows]
+    return np.append(getattr(trace.contexts, name), -1)[index].astype(np.int64)
 
 
 def _wall_s(trace: Trace, time_ns: int) -> float:

@@ -43,6 +43,7 @@
     }
     range.textContent = `${time(from)} to ${time(to)} since the start of the run`;
     canvas.dataset.drawn = String(count);
+    if (!canvas.dataset.drawnMs) canvas.dataset.drawnMs = String(Math.round(performance.now()));
   };
   let waiting = false;
   const later = () => { if (!waiting) { waiting = true; requestAnimationFrame(() => { waiting = false; draw(); }); } };
