@@ -6,7 +6,6 @@ that are there, by this version, and if it has the form of a digest. Whatever is
 
 import json
 import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -150,13 +149,13 @@ def _store(path: Path, mark: str, found: Digest) -> None:
     units = [asdict(times) for times in found.times]
     drawn = {f"drawn-{unit['kind']}": unit.pop("drawn") for unit in units}
     said = json.dumps({"digest": plain, "units": units})
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **{_MARK: np.array(mark), _PLAIN: np.array(said)} | drawn)
-        Path(name).replace(path)
+        temporary.replace(path)
     finally:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _unpacked(said: Any, arrays: "np.lib.npyio.NpzFile") -> Digest:
