@@ -118,7 +118,11 @@ def _missing_extra(error: ModuleNotFoundError) -> MissingExtraError:
 
 def _dispatch(argv: list[str]) -> int:
     if not argv:
-        print(_help(sys.stderr.isatty()), file=sys.stderr)
+        from tracer.verbs import browse
+
+        if browse.can_browse():
+            return browse.browse()
+        print("\n\n".join(filter(None, (_help(sys.stderr.isatty()), browse.hint()))), file=sys.stderr)
         return UsageError.exit_code
     name = argv[0]
     if name in ("-h", "--help", "help"):
@@ -162,6 +166,7 @@ def _help(styled: bool) -> str:
         "",
         f"{bold}examples{off}",
         "  hooktrace train --trainer.max_epochs 1    train, and watch the loop while it runs",
+        "  hooktrace                                 the list of the runs, to open one",
         "  hooktrace explain --expected fit          the loop that your Lightning runs, from no run of yours",
         "  hooktrace replay                          look at the newest run again, at your pace",
         "  hooktrace export --format csv             its timeline, one row a hook call",

@@ -6,7 +6,7 @@ can give it another key.
 
 from typing import Final, Literal, NamedTuple
 
-Where = Literal["session", "gate", "transport", "rows", "waterfall", "losses", "explain", "explained"]
+Where = Literal["session", "gate", "transport", "rows", "waterfall", "losses", "explain", "explained", "listed", "runs"]
 
 
 class Action(NamedTuple):
@@ -142,11 +142,20 @@ ACTIONS: Final = (
     Action("details", "d", "d", "details", "Show also what an owner calls on itself, or not.", "explain", 2),
     Action("own_only", "o", "o", "own", "Show only functions that somebody has written, or all.", "explain", 2),
     Action("to_session", "escape,q,e", "esc", "back", "Go back to the session.", "explain", 1),
+    Action("to_runs", "escape", "esc", "runs", "Go back to the list of runs; while it trains, ask first.", "listed", 1),
+    Action("runs_open", "enter", "enter", "open", "Show the run as it is now; one that goes on, live.", "runs", 1),
+    Action("runs_replay", "r", "r", "replay", "Show the run from its start, under a clock.", "runs", 1),
+    Action("runs_explain", "e", "e", "explain", "Show the loop that the run ran, and what deserves a look.", "runs", 1),
+    Action("runs_delete", "d,delete", "d", "delete", "Delete the run; asks first.", "runs", 2),
+    Action("runs_filter", "slash", "/", "filter", "Show only runs with some words in name, model or state.", "runs", 2),
+    Action("runs_sort", "s", "s", "sort", "Sort by the next column.", "runs", 2),
+    Action("runs_turn", "R", "R", "turn", "Sort the other way round.", "runs"),
+    Action("runs_leave", "escape,q", "q", "quit", "Show all runs again, or quit.", "runs", 1),
     Action("own_scales", "r", "r", "own scales", "Draw each curve on a scale of its own, or all on one.", "losses"),
 )
 
 _OF_THE_APP: Final = frozenset(
-    {"leave", "help", "picture", "goto", "theme", "breakpoint", "rank_before", "rank_after", "explain"}
+    {"leave", "help", "picture", "goto", "theme", "breakpoint", "rank_before", "rank_after", "explain", "runs_delete"}
 )
 _OF_EVERY_SCREEN: Final = frozenset({"next_pane", "previous_pane", "theme", "picture", "help"})
 
@@ -159,6 +168,8 @@ HEADINGS: Final[dict[Where, str]] = {
     "losses": "In the losses",
     "explained": "In the explained loop",
     "explain": "In the explanation",
+    "runs": "In the list of runs (`hooktrace` alone)",
+    "listed": "In a run that was opened from the list",
 }
 
 

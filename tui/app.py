@@ -79,6 +79,8 @@ class SessionApp(BaseApp[str]):
         wall: Callable[[], float] = time.time,
         tick_s: float | None = TICK_S,
         settings: Settings | None = None,
+        listed: bool = False,
+        explain: bool = False,
     ) -> None:
         """
         Args:
@@ -93,6 +95,8 @@ class SessionApp(BaseApp[str]):
             wall: seconds since 1970; says how long a live run has been going.
             tick_s: seconds between polls; None polls only when `tick` is called.
             settings: what is remembered, and the user's keys; nothing is if left out.
+            listed: whether leaving leads back to a list of runs.
+            explain: whether the run is explained at once.
 
         Raises:
             HooktraceError: the run cannot be read, or `start` is not in it.
@@ -117,7 +121,9 @@ class SessionApp(BaseApp[str]):
             plain_text(run_dir.resolve().name),
             mode,
             Layout().remembered(remembered.view, remembered.bottom, remembered.inspector),
+            listed,
         )
+        self._explain_first = explain
         self._explain: ExplainScreen | None = None
         self._frame = Frame()
         self._ticker = Ticker(
@@ -146,6 +152,8 @@ class SessionApp(BaseApp[str]):
         """Begins to poll. The training has the first claim on the processor."""
         if self._first is not None:
             self.notify(f"the program has begun another run: {plain_text(self._run_dir.name)}", markup=False)
+        if self._explain_first:
+            self.call_after_refresh(self.action_explain)
         if self._tick_s is None:
             return
         if self.mode == "live" and self._first is None and not self.is_headless:

@@ -29,7 +29,7 @@ from tui.transport import Transport
 Mode = Literal["live", "replay"]
 
 STARTING_TEXT: Final = "starting: importing torch and lightning…"
-_MARKS: Final = {
+MARKS: Final = {
     STARTING: ("◌ starting", "warn"),
     "running": ("● live", "live"),
     "finished": ("■ finished", "good"),
@@ -83,9 +83,9 @@ def _mark(frame: Frame, transport: Transport | None) -> Cell:
     if transport is not None and transport.rewound:
         return f"{'▶' if transport.playing else '‖'} rewound {duration_text(transport.behind_ns)} behind", "warn"
     if transport is not None and transport.live and frame.state == "running":
-        return _gate_mark(frame.gate) or _MARKS["running"]
+        return _gate_mark(frame.gate) or MARKS["running"]
     if transport is None or transport.live or (transport.now_ns >= transport.end_ns and frame.ended):
-        return _MARKS.get(frame.state, (plain_text(frame.state, 20), "warn"))
+        return MARKS.get(frame.state, (plain_text(frame.state, 20), "warn"))
     if transport.playing:
         return f"▶ {transport.speed_text} replay", "live"
     return "‖ paused", "warn"

@@ -7,6 +7,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from tui.app import SessionApp
+from tui.base import BaseApp
 from tui.widgets.lines import Lines
 from tui.widgets.rows import RowsPane
 
@@ -63,11 +64,11 @@ def visible(app: SessionApp, name: str) -> bool:
     return region.area > 0
 
 
-def on_top(app: SessionApp, screen: type) -> bool:
+def on_top(app: BaseApp[Any], screen: type) -> bool:
     """Whether a dialog of this kind is open. (A function, since a type checker believes that it stays so.)"""
     return isinstance(app.screen, screen)
 
 
-def notices(app: SessionApp) -> list[str]:
+def notices(app: BaseApp[Any]) -> list[str]:
     """What was said in passing. (Textual has no public way to ask: only this place knows its private one.)"""
     return [notification.message for notification in app._notifications]

@@ -6,9 +6,10 @@ Taken from the picture that Textual exports, so that borders, clipping and colou
 import re
 import string
 from collections import defaultdict
+from typing import Any
 from xml.etree import ElementTree
 
-from tui.app import SessionApp
+from tui.base import BaseApp
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _RULE = re.compile(r"\.(?P<name>[\w-]+-r\d+) \{ (?P<style>[^}]*?) ?\}")
@@ -16,7 +17,7 @@ _CELL = 12.2
 _LETTERS = string.ascii_lowercase + string.ascii_uppercase + string.digits
 
 
-def snapshot(app: SessionApp) -> str:
+def snapshot(app: BaseApp[Any]) -> str:
     """The characters of the screen, the colours of its cells as letters, and what the letters stand for."""
     root = ElementTree.fromstring(app.export_screenshot(title="").replace("&#160;", " "))
     styles = dict(_RULE.findall("".join(style.text or "" for style in root.iter(f"{_SVG}style"))))

@@ -248,10 +248,11 @@ async def test_every_action_of_the_table_is_bound_with_its_id(tmp_path: Path) ->
                 bound |= {active.binding.id for active in app.screen.active_bindings.values()}
             await press(app, pilot, "e")
             bound |= {active.binding.id for active in app.screen.active_bindings.values()}
+    bound |= {action.id for action in actions_for("runs", "listed")}  # of another app, and of one that it opened
     assert {action.id for action in ACTIONS} <= bound
     assert len({action.id for action in ACTIONS}) == len(ACTIONS)
     for where in HEADINGS:
-        around = of_every_screen() if where.startswith("expla") else actions_for("session")
+        around = of_every_screen() if where.startswith("expla") or where == "runs" else actions_for("session")
         here = [action for action in actions_for(where) if action not in around]
         keys = [key for action in (*around, *here) for key in action.keys.split(",")]
         assert len(set(keys)) == len(keys), f"a key does two things at once: {where}"

@@ -39,24 +39,20 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _entry(run: "Run", now: datetime) -> dict[str, Any]:
-    info, state = run.info, run.state
-    ended = info.ended_at or (now if state == "running" else _last_written(run))
+    from tracer.run.listing import listed
+
+    entry = listed(run, now)
     return {
-        "name": run.name,
-        "path": str(run.path),
-        "state": state,
-        "started_at": info.started_at.isoformat(),
-        "duration_s": round(max(0.0, (ended - info.started_at).total_seconds()), 3),
-        "model": info.model,
-        "spans": run.span_estimate(),
-        "ranks": len(run.ranks),
-        "exception": info.exception,
+        "name": entry.name,
+        "path": str(entry.path),
+        "state": entry.state,
+        "started_at": entry.started_at.isoformat(),
+        "duration_s": entry.duration_s,
+        "model": entry.model,
+        "spans": entry.spans,
+        "ranks": entry.ranks,
+        "exception": entry.exception,
     }
-
-
-def _last_written(run: "Run") -> datetime:
-    """When something was last written to a run that did not live to say when it ended."""
-    return datetime.fromtimestamp(max(path.lstat().st_mtime for path in run.path.iterdir()), UTC)
 
 
 def _print(entries: list[dict[str, Any]]) -> None:

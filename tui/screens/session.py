@@ -62,7 +62,7 @@ class SessionScreen(Screen[None]):
             tooltip=action.tooltip,
             id=action.id,
         )
-        for action in actions_for("gate", "transport", "session")
+        for action in actions_for("gate", "transport", "session", "listed")
     ]
 
     class Wished(Message):
@@ -72,16 +72,18 @@ class SessionScreen(Screen[None]):
             super().__init__()
             self.wish = wish
 
-    def __init__(self, name: str, mode: Mode, layout: Layout) -> None:
+    def __init__(self, name: str, mode: Mode, layout: Layout, listed: bool = False) -> None:
         """
         Args:
             name: the run's.
             mode: whether there is a clock to show.
             layout: what to show at first; its size does not matter.
+            listed: whether there is a list of runs to go back to.
         """
         super().__init__(name="session", classes=mode)
         self._run_name = name
         self._mode = mode
+        self._listed = listed
         self._frame = Frame()
         self._transport: Transport | None = None
         self._asked: str | None = None
@@ -219,6 +221,8 @@ class SessionScreen(Screen[None]):
         self.set_class(past, "past")
         held: Where = "gate" if self._mode == "live" and not self._frame.ended else "session"
         keys = actions_for("transport" if past else held, "session")
+        if self._listed:
+            keys = tuple(action for action in (*keys, *actions_for("listed")) if action.id != "leave")
         self.query_one("#footer", LineView).show(footer_line(keys, width))
         if transport is not None:
             self.query_one(TransportBar).show(transport)
@@ -289,6 +293,11 @@ class SessionScreen(Screen[None]):
         if wish != self._wish:
             self._wish = wish
             self.post_message(self.Wished(wish))
+
+    async def action_to_runs(self) -> None:
+        """Leaves, if there is a list of runs to go back to."""
+        if self._listed:
+            await self.run_action("app.leave")
 
     def action_next_pane(self) -> None:
         """The next pane."""
