@@ -35,3 +35,15 @@ def test_no_mutant_of_a_run_does_harm() -> None:
 @pytest.mark.parametrize("seed", range(2, 6))
 def test_no_mutant_does_harm_to_any_verb(seed: int) -> None:
     _fuzz("2500", "--seed", str(seed), "--all")
+
+
+@pytest.mark.soak
+def test_no_decoder_is_harmed_by_what_coverage_leads_to() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.guided", "2000"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
