@@ -66,7 +66,7 @@ VERBS: dict[str, Verb] = {
 }
 
 _EXTRAS = {
-    "view": ("numpy", "pandas", "plotly", "pyarrow", "rich", "textual", "textual_plot"),
+    "view": ("numpy", "pandas", "plotly", "pyarrow", "rich", "tensorboard", "textual", "textual_plot"),
     "all": ("jsonargparse", "lightning", "torch", "torchvision"),
 }
 _INTERRUPTED = 130

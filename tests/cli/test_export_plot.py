@@ -223,6 +223,20 @@ def test_what_cannot_be_replaced_or_written_is_said(tmp_path: Path, capsys: Capt
     assert "cannot write /proc/hooks.csv: " in capsys.readouterr().err
 
 
+def test_a_format_whose_library_is_missing_says_what_to_install(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path / "run")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tensorboard"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)  # as where it is not installed
+
+    assert main(["export", "run", "--format", "tensorboard"]) == 1
+
+    assert "needs tensorboard, which is not installed: pip install 'hooktrace[view]'" in capsys.readouterr().err
+    assert not (run / "hooks").exists()
+
+
 class Terminal(io.StringIO):
     """A stream that says it is a terminal."""
 
