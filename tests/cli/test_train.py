@@ -42,7 +42,7 @@ def test_a_training_with_lines_leaves_a_complete_run() -> None:
     assert exported.stdout.startswith(f"wrote runs/{run.name}/hooks.csv")
     assert len(pd.read_csv(run.path / "hooks.csv")) == len(run.trace())
     compared = hooktrace("compare", run.name, run.name, "--json")
-    assert json.loads(compared.stdout)["same"] is True
+    assert [found["same"] for found in json.loads(compared.stdout)["comparisons"]] == [True]
 
 
 def test_a_mistake_in_the_demos_options_is_one_line_and_leaves_nothing() -> None:

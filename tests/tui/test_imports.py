@@ -9,7 +9,7 @@ import pytest
 
 import tui
 
-WITH_TEXTUAL = ("app", "picture", "themes")
+WITH_TEXTUAL = ("app", "base", "browse", "picture", "themes")
 """The modules beside `screens` and `widgets` that may load textual."""
 PLAIN = sorted(path.stem for path in Path(tui.__file__).parent.glob("*.py") if path.stem not in WITH_TEXTUAL)
 
