@@ -2,6 +2,7 @@
 
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.cli.commands import ENVIRONMENT
 from tests.cli.tmux import Tmux
-from tracer.run import open_run
+from tracer.run import Run, open_run
 from tracer.run.layout import PAUSE_HOOK, PAUSE_OWNER
 
 pytestmark = pytest.mark.tmux
@@ -41,6 +42,14 @@ def close_dialog(terminal: Tmux) -> None:
     """A key that comes before it is closed would be typed into its line."""
     terminal.press("Escape")
     terminal.wait_for(without="stop before a hook")
+
+
+def end_of(run: Run) -> str:
+    """The state of a run when its program is over."""
+    deadline = time.monotonic() + 60
+    while run.state == "running" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return run.state
 
 
 def test_a_session(terminal: Tmux) -> None:
@@ -89,11 +98,11 @@ def test_a_session(terminal: Tmux) -> None:
     terminal.press("q")
     terminal.wait_for("stop gracefully")
     terminal.press("s")
-    terminal.wait_for("state  stopped")
+    terminal.wait_for("stopped")  # the state of the run, or of a training after which its program tests
 
     (path,) = Path("runs").iterdir()
     run = open_run(path)
-    assert run.state == "stopped"
+    assert end_of(run) == "stopped"
     trace = run.trace()
     assert trace.open_rows == ()
     pauses = [action.id for action in trace.actions if (action.owner, action.hook) == (PAUSE_OWNER, PAUSE_HOOK)]

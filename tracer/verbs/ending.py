@@ -55,7 +55,11 @@ def report_watched(run_dir: Path) -> None:
     except HooktraceError:
         run = None  # its program has not begun to train
     if run is None or run.state == "running":
-        print(f"the run goes on in {run_dir}\n  hooktrace watch {_argument(run_dir)}")
+        stopped = run is not None and [call.state for call in run.info.calls if call.function == "fit"][-1:] == [
+            "stopped"
+        ]
+        what = "the training was stopped; its program" if stopped else "the run"
+        print(f"{what} goes on in {run_dir}\n  hooktrace watch {_argument(run_dir)}")
     else:
         _report_run(run)
 
