@@ -123,14 +123,14 @@ def _what(line: FoldedLine, room: int) -> list[Cell]:
 
 
 def _call(line: FoldedLine, room: int) -> list[Cell]:
-    """A hook as everywhere on the screen, and behind it all who are called."""
+    """A hook as everywhere on the screen, and behind it who is called: those with a function of their own first."""
     hook = plain_text(line.text)
     own = any(owner.endswith(OVERRIDDEN) for owner in line.owners)
     name = fit_name(hook, max(0, min(cell_len(hook), room - 3)))
     cells: list[Cell] = [(f"{owner_look(line.owner_kind).letter} ", line.owner_kind)]
     cells += [(name, "" if own or not line.owners else "head"), (OVERRIDDEN if own else "", "own")]
     left = room - 2 - cell_len(name) - own
-    for count, owner in enumerate(line.owners):
+    for count, owner in enumerate(sorted(line.owners, key=lambda owner: not owner.endswith(OVERRIDDEN))):
         text, rest = f"{', ' if count else '  '}{plain_text(owner, 80)}", len(line.owners) - count - 1
         if cell_len(text) + (5 if rest else 0) > left:
             more = f"{' ' if count else '  '}+{rest + 1}"
