@@ -17,6 +17,7 @@ from tracer.run.layout import STAGES
 from tracer.run.trace import ERROR, OPEN, Trace
 
 Int64Array = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.integer[Any]]
 StatsBy = Literal["action", "hook", "owner", "instance", "stage"]
 NO_STAGE = "(no stage)"
@@ -84,6 +85,7 @@ def ranks_stats(traces: Sequence[Trace], by: StatsBy = "action") -> tuple[HookSt
     group, closed_group, duration, self_time, failed = (
         np.concatenate(columns) if len(columns) > 1 else columns[0] for columns in zip(*taken, strict=True)
     )
+    del taken
     groups, size = list(numbers), len(numbers)
     self_ns = np.bincount(closed_group, self_time, minlength=size).astype(np.int64)  # exact: a time has 52 bits
     count = np.bincount(group, minlength=size)
@@ -106,19 +108,28 @@ def _take(
 ) -> tuple[Numbers, Numbers, Int64Array, Int64Array, Numbers]:
     """Of the spans that are no pauses: the group of each; of those that returned the group, duration and self time;
     and the group of each that failed. Groups that `numbers` does not know are added to it."""
-    paused = np.array([is_pause(action) for action in trace.actions], np.bool_)
-    rows = np.flatnonzero(~paused[trace.action]) if paused.any() else np.arange(len(trace))
     own_number, groups = _GROUPINGS[by](trace)
     common = np.array([numbers.setdefault(group, len(numbers)) for group in groups], np.int32)
     group_of_row = common[own_number]
-    group, failed = group_of_row[rows], group_of_row[rows[trace.status[rows] == ERROR]]
-    closed = rows[trace.status[rows] != OPEN]
-    closed_group = group_of_row[closed]
-    del own_number, group_of_row, rows  # in a long run each is as large as what follows
+    del own_number  # in a long run each column is as large as what follows
+    rows, closed = _rows(trace)
+    failed = trace.status == ERROR
+    if not isinstance(rows, slice):
+        failed &= rows
     pauses = Pauses()
     pauses.advance(trace)
     duration = pauses.work_ns(trace.start_ns[closed], trace.duration_ns[closed])
-    return group, closed_group, duration, trace.self_ns[closed], failed
+    return group_of_row[rows], group_of_row[closed], duration, trace.self_ns[closed], group_of_row[failed]
+
+
+def _rows(trace: Trace) -> tuple[BoolArray | slice, BoolArray | slice]:
+    """The spans that are no pauses, and those of them that returned; all of them as a slice, which copies nothing."""
+    paused = np.array([is_pause(action) for action in trace.actions], np.bool_)
+    rows: BoolArray | slice = ~paused[trace.action] if paused.any() else slice(None)
+    returned = trace.status != OPEN
+    if returned.all():
+        return rows, rows
+    return rows, returned if isinstance(rows, slice) else returned & rows
 
 
 def paused_ns(trace: Trace) -> int:
