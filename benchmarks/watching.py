@@ -35,7 +35,19 @@ _BATCHES: Final = 100_000
 
 
 # A terminal without a window: what the screen draws is read, so that it never waits, and thrown away.
-_TERMINAL = "import pty, sys; sys.exit(pty.spawn([sys.executable, '-m', 'tracer', *sys.argv[1:]]))"
+_TERMINAL = """
+import os, pty, subprocess, sys
+ours, its = pty.openpty()
+viewer = subprocess.Popen([sys.executable, "-m", "tracer", *sys.argv[1:]], stdin=its, stdout=its, stderr=its)
+os.close(its)
+try:
+    while os.read(ours, 1 << 16):
+        pass
+except OSError:
+    pass
+sys.exit(viewer.wait())
+"""
+"""A terminal that shows nothing. The screen stays in its process group, so that signals to the group reach it."""
 _SIZE = {"COLUMNS": "120", "LINES": "40", "TERM": "xterm-256color", "COLORTERM": "truecolor", "HOOKTRACE_DISABLED": "0"}
 _UNTIL_IT_IS_DRAWN_S = 4.0
 
