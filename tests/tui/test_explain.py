@@ -213,3 +213,14 @@ def test_what_a_job_raises_reaches_who_takes_it() -> None:
 
 def test_nobody_waits_for_a_study_that_has_nothing_to_do() -> None:
     Study().join()
+
+
+async def test_a_poll_that_comes_before_the_screen_is_there_is_shown_when_it_is(tmp_path: Path) -> None:
+    app = replay_app(make_run(tmp_path / "run"), Hands(), start="e2b1")
+    async with app.run_test(size=WIDE) as pilot:
+        await explain(app, pilot)
+        app.action_explain()
+        app.on_session_app_advanced(SessionApp.Advanced(app.frame))
+        await pilot.pause()
+        assert on_top(app, ExplainScreen)
+        assert "nothing stands out" in str(app.screen.query_one("#findings").border_title)

@@ -62,8 +62,9 @@ class ExplainScreen(Screen[int | None]):
         yield LineView(id="footer")
 
     def on_mount(self) -> None:
-        """The loop has the keys."""
+        """The loop has the keys; what came while the panes were being made is shown."""
         self.query_one(ExplainedPane).focus()
+        self._show()
 
     def on_resize(self, event: events.Resize) -> None:
         """One pane at a time beside the words about the selected line, where there is little room."""
@@ -75,8 +76,13 @@ class ExplainScreen(Screen[int | None]):
         self.set_class(event.widget.id == "findings", "on-findings")
 
     def show(self, frame: Frame) -> None:
-        """Shows what is known by now."""
+        """Shows what is known by now; a poll can come before the panes are there."""
         self._frame = frame
+        if self.is_mounted:
+            self._show()
+
+    def _show(self) -> None:
+        frame = self._frame
         explained, studied = self._explained, frame.studied
         pane = self.query_one(ExplainedPane)
         pane.set_empty(self._waiting())
