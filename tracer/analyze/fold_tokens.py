@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tracer.analyze.fold_paths import KINDS, LoopPaths
 from tracer.analyze.pauses import is_pause
+from tracer.analyze.unwound import whole
 from tracer.run.events import Int64Array
 from tracer.run.trace import Trace
 
@@ -72,15 +73,16 @@ class _Spans:
 
 def _spans(trace: Trace) -> _Spans:
     rows = np.arange(len(trace), dtype=np.int32)
+    entry = whole(trace).contexts(trace, slice(None)) + np.int32(1)
     pauses = [action.id for action in trace.actions if is_pause(action)]
     if not pauses:
-        return _Spans(rows, trace.depth, trace.parent, trace.context + np.int32(1))
+        return _Spans(rows, trace.depth, trace.parent, entry)
     encloses = np.zeros(len(rows), np.bool_)
     encloses[trace.parent[trace.parent >= 0]] = True
     rows = rows[~(np.isin(trace.action, pauses) & ~encloses)]
     place = np.full(len(trace) + 1, -1, np.int32)  # that of -1 is -1
     place[rows] = np.arange(len(rows), dtype=np.int32)
-    return _Spans(rows, trace.depth[rows], place[trace.parent[rows]], trace.context[rows] + np.int32(1))
+    return _Spans(rows, trace.depth[rows], place[trace.parent[rows]], entry[rows])
 
 
 def by_depth(depth: Int32Array) -> tuple[Int32Array, Int64Array]:

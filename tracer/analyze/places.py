@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tracer.analyze.scopes import SCOPES, Int64Array, ScopePaths
+from tracer.analyze.unwound import Unwound
 from tracer.run.events import Action
 from tracer.run.trace import Trace
 
@@ -58,6 +59,7 @@ class LoopPlaces:
     Attributes:
         nodes: By id.
         scopes: The loops around every context.
+        unwound: The calls that loops no longer are around.
         node_of: By row: the id of its node. Longer than the rows that were placed.
         outer_of: By id: the loop that directly encloses the node; -1 where that is a span or nothing.
     """
@@ -65,6 +67,7 @@ class LoopPlaces:
     def __init__(self) -> None:
         self.nodes: list[LoopNode] = []
         self.scopes = ScopePaths()
+        self.unwound = Unwound()
         self.node_of = np.empty(0, np.int32)
         self.outer_of = np.empty(0, np.int64)
         self._codes: list[int] = []
@@ -101,6 +104,7 @@ class LoopPlaces:
     def place(self, trace: Trace, start: int, stop: int) -> None:
         """Finds the node of every row from `start` to `stop`, level by level: a span's parent comes before it."""
         self.scopes.advance(trace.contexts)
+        self.unwound.advance(trace, start, stop)
         self.reserve(stop)
         new = _NewPlaces([], [], [])
         depth = trace.depth[start:stop]
@@ -121,7 +125,7 @@ class LoopPlaces:
 
     def _place_level(self, trace: Trace, rows: Int64Array, new: _NewPlaces) -> Int64Array:
         """The nodes of rows of equal depth. Spans that follow one another in a turn have the same loops around them."""
-        first = np.flatnonzero(changes(trace.parent[rows]) | changes(trace.context[rows]))
+        first = np.flatnonzero(changes(trace.parent[rows]) | changes(self.unwound.contexts(trace, rows)))
         around = self._enter_loops(trace, rows[first], new)
         node = np.repeat(around, np.diff(first, append=len(rows)))
         return self._child(node, trace.action[rows].astype(np.int64) + len(SCOPES), rows, new)
@@ -131,8 +135,8 @@ class LoopPlaces:
         scopes = self.scopes
         parent = trace.parent[rows]
         node = np.where(parent >= 0, self.node_of[parent], ROOT).astype(np.int64)
-        here = trace.context[rows].astype(np.int64) + 1
-        around = np.where(parent >= 0, trace.context[parent].astype(np.int64) + 1, 0)
+        here = self.unwound.contexts(trace, rows).astype(np.int64) + 1
+        around = np.where(parent >= 0, self.unwound.contexts(trace, parent).astype(np.int64) + 1, 0)
         moved = np.flatnonzero(here != around)
         here = here[moved]
         shared, length = scopes.shared(around[moved], here), scopes.length[here]
@@ -232,7 +236,7 @@ class LoopPlaces:
         """Whether `row` is in another turn of the loop `parent` than the row before it."""
         if parent == ROOT or self.nodes[parent].kind == "span":
             return False
-        entries = trace.context[[row - 1, row]].astype(np.int64) + 1
+        entries = self.unwound.contexts(trace, np.array([row - 1, row])).astype(np.int64) + 1
         levels = np.flatnonzero(self.scopes.step[entries[1]] == self._codes[parent])
         return not len(levels) or bool(self.scopes.shared(entries[:1], entries[1:])[0] <= levels[0])
 

@@ -67,7 +67,7 @@ class LoopTotals:
         """Counts the spans from row `start` to `stop`, and the turns of loops that began with them."""
         nodes = places.node_of[start:stop]
         self.count += np.bincount(nodes, minlength=len(self.count))
-        stays = _stays(places, nodes, trace.context[start:stop])
+        stays = _stays(places, nodes, places.unwound.contexts(trace, slice(start, stop)))
         before = np.where(stays.new, self._started_turn[stays.node], np.roll(stays.key, 1))
         np.add.at(self.count, stays.node[stays.key != before], 1)
         last = np.roll(stays.new, -1)
@@ -80,7 +80,7 @@ class LoopTotals:
         # Sums of durations that do not overlap: floats, which have 53 bits, are exact here.
         self.total_ns += np.bincount(nodes, duration_ns, len(self.total_ns)).astype(np.int64)
         self.self_ns += np.bincount(nodes, trace.self_ns[rows], len(self.self_ns)).astype(np.int64)
-        stays = _stays(places, nodes, trace.context[rows])
+        stays = _stays(places, nodes, places.unwound.contexts(trace, rows))
         begin = trace.start_ns[rows[stays.first]]
         end = trace.start_ns[rows[stays.last]] + duration_ns[stays.last]
         turn_before = np.where(stays.new, self._closed_turn[stays.node], np.roll(stays.key, 1))
