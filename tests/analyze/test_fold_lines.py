@@ -84,6 +84,13 @@ def test_the_last_batch_ends_what_adds_up(every: int, batches: int, expected: st
     assert expected in [text.strip() for text in shown(lines)]
 
 
+def test_a_nested_condition_is_about_the_turns_that_come_to_it() -> None:
+    """Batch 12 of 13 is a fourth one too, but it steps at once: it is in the other branch."""
+    lines = shown(explain_lines(trace_of(accumulating(4, 13)), {"accumulate_grad_batches": 4}))
+    outer = lines.index("      if not ((batch + 1) % 4 == 0 or last batch):  # accumulate_grad_batches=4")
+    assert lines[outer + 2] == "        if batch % 4 == 0:  # accumulate_grad_batches=4"
+
+
 def test_no_argument_is_named_that_does_not_say_so() -> None:
     lines = explain_lines(trace_of(accumulating(4, 8)), {"accumulate_grad_batches": 2, "max_epochs": 7})
     assert not any(line.comment for line in lines)

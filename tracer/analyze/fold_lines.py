@@ -140,7 +140,7 @@ class _Writer:
             if block.otherwise:
                 yield FoldedLine(depth, "condition", "else:")
             else:
-                yield self._condition(around, groups[block.start][-1], block.present, depth, loops)
+                yield self._condition(around, groups[block.start][-1], block.present, within, depth, loops)
             yield from self._blocks(around, groups[inside], masks[inside], block.present, depth + 1, loops)
 
     def _together(self, body: tuple[Part, ...], complete: int) -> Iterator[list[Part]]:
@@ -271,12 +271,12 @@ class _Writer:
         return "; ".join(filter(None, (varying, reason, ends))) or None
 
     def _condition(
-        self, around: Part, part: Part, present: BoolArray, depth: int, loops: tuple[Part, ...]
+        self, around: Part, part: Part, present: BoolArray, within: BoolArray, depth: int, loops: tuple[Part, ...]
     ) -> FoldedLine:
         counters = self._turns.counters(around, loops, part.loop == "validation")
-        if present.any():
-            complete = np.arange(around.turns) < len(present)
-            counters = [counter.at(complete) for counter in counters]
+        if present.any():  # asked only where the conditions around hold: the other turns never come to it
+            asked = np.append(within, np.zeros(around.turns - len(within), np.bool_))
+            counters, present = [counter.at(asked) for counter in counters], present[within]
         elif part.present is not None:  # it ran in the one turn that was cut off
             present = part.present
         found = condition(present, counters, lambda one: self._reason(one, around, part, loops))
