@@ -91,6 +91,14 @@ def test_a_nested_condition_is_about_the_turns_that_come_to_it() -> None:
     assert lines[outer + 2] == "        if batch % 4 == 0:  # accumulate_grad_batches=4"
 
 
+@pytest.mark.parametrize(
+    ("hook", "reason"), [("optimizer_step", "accumulate_grad_batches=4"), ("lr_scheduler_step", None)]
+)
+def test_the_end_of_an_epoch_steps_a_scheduler_by_itself(hook: str, reason: str | None) -> None:
+    found = Condition("last batch", "batch", last=True)
+    assert Reasons({"accumulate_grad_batches": 4}, ()).of_step(found, hook, 4) == reason
+
+
 def test_no_argument_is_named_that_does_not_say_so() -> None:
     lines = explain_lines(trace_of(accumulating(4, 8)), {"accumulate_grad_batches": 2, "max_epochs": 7})
     assert not any(line.comment for line in lines)

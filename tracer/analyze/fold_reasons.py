@@ -26,6 +26,8 @@ _STEP_HOOKS = frozenset(
     }
 )
 """Hooks that accumulating gradients moves or leaves out."""
+_AT_THE_END_ANYWAY = frozenset({"lr_scheduler_step"})
+"""Those of them that the end of an epoch brings about too: a scheduler is stepped then unless it says otherwise."""
 _LIMITS = {
     "sanity check": ("num_sanity_val_steps", "limit_val_batches"),
     "validation": ("limit_val_batches",),
@@ -65,6 +67,7 @@ class Reasons:
         if type(every) is not int or every < 2 or found.counter != "batch" or hook not in _STEP_HOOKS:
             return None
         alone = found.every is None and (found.first or found.last) and every >= batches
+        alone &= hook not in _AT_THE_END_ANYWAY
         return f"accumulate_grad_batches={every}" if found.every == every or alone else None
 
     def of_checkpoint(self, found: Condition, callback: Action) -> str | None:

@@ -7,12 +7,13 @@ reads the same event stream, which `tracer.run.layout` describes.
 import json
 import sys
 from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tracer.errors import NotARunError
+from tracer.run.info import read_info
 from tracer.run.layout import FUNCTIONS, MAX_ACTIONS, STAGES, TIME_BITS, TIME_MASK, Mark, actions_file, events_file
 
 _TRACER = ("callback", "HookTracer")
@@ -66,16 +67,38 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Stream:
+    """What the calls were read from.
+
+    Attributes:
+        records: Of the event stream, as `tracer.run.layout` describes them.
+        actions: By number, the entry of the list of actions.
+        trainer: The trainer's arguments with their values.
+    """
+
+    records: "array[int]"
+    actions: Mapping[int, Mapping[str, Any]]
+    trainer: Mapping[str, Any]
+
+    def is_recorders(self, action: int) -> bool:
+        """Whether it is an action of the recorder itself."""
+        entry = self.actions[action]
+        return (entry["owner_kind"], entry["owner"]) == _TRACER
+
+
+@dataclass(frozen=True)
 class CallTrace:
     """Calls in order of their start; all of a recording, or some of them.
 
     Attributes:
         calls: The calls.
         recorded: All calls of the recording, by their number.
+        stream: What they were read from.
     """
 
     calls: tuple[Call, ...]
     recorded: tuple[Call, ...] = field(repr=False)
+    stream: Stream = field(repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.calls)
@@ -95,11 +118,11 @@ class CallTrace:
         wanted = {"function": function, "stage": stage, "epoch": epoch, "batch": batch}
         asked = {name: value for name, value in wanted.items() if value is not None}
         kept = (call for call in self.calls if all(getattr(call, name) == value for name, value in asked.items()))
-        return CallTrace(tuple(kept), self.recorded)
+        return replace(self, calls=tuple(kept))
 
     def without(self, *owners: str) -> "CallTrace":
         """The calls without those of these classes: a progress bar, say, which depends on what is installed."""
-        return CallTrace(tuple(call for call in self.calls if call.owner not in owners), self.recorded)
+        return replace(self, calls=tuple(call for call in self.calls if call.owner not in owners))
 
     def enclosing(self, call: Call) -> Iterator[Call]:
         """The calls around one, the innermost first."""
@@ -125,22 +148,23 @@ def read_calls(run_dir: Path, rank: int = 0) -> CallTrace:
         records.byteswap()
     lines = (run_dir / actions_file(rank)).read_text(encoding="utf-8").splitlines()
     actions = {entry["id"]: entry for entry in map(json.loads, lines)}
-    calls = tuple(Call(**values) for values in _Decoder(actions).decode(records))
-    return CallTrace(calls, calls)
+    stream = Stream(records, actions, read_info(run_dir).trainer)
+    calls = tuple(Call(**values) for values in _Decoder(stream).decode())
+    return CallTrace(calls, calls, stream)
 
 
 class _Decoder:
     """Walks through the records of a stream."""
 
-    def __init__(self, actions: dict[int, dict[str, Any]]) -> None:
-        self._actions = actions
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
         self._place: dict[str, Any] = {}
         self._calls: list[dict[str, Any]] = []
         self._open: list[tuple[int, int | None, int]] = []  # action, call (None for the recorder's own), start
         self._left: int | None = None
 
-    def decode(self, records: "array[int]") -> list[dict[str, Any]]:
-        for record in records:
+    def decode(self) -> list[dict[str, Any]]:
+        for record in self._stream.records:
             code, value = record >> TIME_BITS, record & TIME_MASK
             if code < 0:
                 self._leave(~code, value)
@@ -151,8 +175,8 @@ class _Decoder:
         return self._calls
 
     def _enter(self, action: int, time_ns: int) -> None:
-        entry = self._actions[action]
-        if (entry["owner_kind"], entry["owner"]) == _TRACER:
+        entry = self._stream.actions[action]
+        if self._stream.is_recorders(action):
             self._open.append((action, None, time_ns))
             return
         around = [call for _, call, _ in self._open if call is not None]
