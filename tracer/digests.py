@@ -120,7 +120,7 @@ def _rank(run: Run, rank: int | None) -> int:
 
 def _subject(run: Run, found: Digest) -> Subject:
     if not found.spans:
-        raise NotFoundError(f"{run.name} has no spans yet: there is nothing to compare")
+        raise NotFoundError(f"{run.without_spans} (there is nothing to compare)")
     if found.stage is not None and found.stage not in found.stages:
         there = ", ".join(found.stages) or "none"
         raise NotFoundError(f"{run.name} has nothing of the stage {found.stage} (there is: {there})")

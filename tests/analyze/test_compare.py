@@ -184,7 +184,7 @@ def test_one_stage_can_be_asked_for(tmp_path: Path) -> None:
 def test_an_empty_run_cannot_be_compared(tmp_path: Path) -> None:
     run = open_run(make_run(tmp_path / "run", until=0))
 
-    with pytest.raises(NotFoundError, match="run has no spans yet"):
+    with pytest.raises(NotFoundError, match="run has no spans: nothing was recorded"):
         subject(run)
 
 

@@ -111,7 +111,7 @@ def test_a_run_without_spans_says_so(tmp_path: Path, capsys: Captured) -> None:
     make_run(tmp_path / "run", until=0)
 
     assert main(["stats", "run"]) == 0
-    assert capsys.readouterr().out == "run has no spans yet\n"
+    assert capsys.readouterr().out == "run has no spans: nothing was recorded\n"
 
 
 def test_compare_shows_what_differs_and_nothing_else(tmp_path: Path, capsys: Captured) -> None:
@@ -170,7 +170,7 @@ def test_compare_several_with_one_baseline_as_json(tmp_path: Path, capsys: Captu
     ("arguments", "message"),
     [
         (["a", "a/run.json"], "not a run: a/run.json is a file (did you mean a?)"),
-        (["a", "empty"], "empty has no spans yet: there is nothing to compare"),
+        (["a", "empty"], "empty has no spans: nothing was recorded (there is nothing to compare)"),
         (
             ["a", "a", "--stage", "predict"],
             "a has nothing of the stage predict (there is: train, sanity_check, validate)",

@@ -40,7 +40,7 @@ def write(request: Request, out: BinaryIO) -> None:
     run, part = request.run, next(request.parts())
     trace, info, metrics = part.trace, run.info, run.metrics()
     lines = explain_lines(trace, info.trainer)
-    loop = Explanation(run.name, "there are no calls yet", lines, first_whys(lines))
+    loop = Explanation(run.name, run.without_spans, lines, first_whys(lines))
     timeline = timeline_of(part)
     by_action = hook_stats(trace)
     figures = {

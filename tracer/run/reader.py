@@ -66,6 +66,11 @@ class Run:
         return info.state
 
     @property
+    def without_spans(self) -> str:
+        """What to say of a run that has none: there may be some to come, or not."""
+        return f"{self.name} has no spans{' yet' if self.state == 'running' else ': nothing was recorded'}"
+
+    @property
     def ranks(self) -> tuple[int, ...]:
         """Global ranks of which there is an event stream."""
         return recorded_ranks(self.path)

@@ -124,7 +124,7 @@ def _explain_run(args: argparse.Namespace, run: "Run", form: str) -> None:
     info = run.info
     title = _title(run, info, trace)
     lines = _lines(args, info, trace, run.name)
-    _show(args, form, path, _explanation(args, title, trace, info, lines, findings(trace, info)))
+    _show(args, form, path, _explanation(args, title, trace, info, lines, findings(trace, info), run.without_spans))
 
 
 def _title(run: "Run", info: "RunInfo", trace: "Trace") -> str:
@@ -192,11 +192,12 @@ def _explanation(
     info: "RunInfo",
     lines: "tuple[FoldedLine, ...]",
     found: "tuple[Finding, ...]" = (),
+    empty: str = "",
 ) -> "Explanation":
     from tracer.analyze.docs_check import differences
     from tracer.verbs.explained import Explanation, first_whys
 
-    nothing = "no call is of the kind that was asked for" if len(trace) else "there are no spans yet"
+    nothing = "no call is of the kind that was asked for" if len(trace) else empty
     said = differences(trace, info.callbacks) if args.docs else None
     explanation = Explanation(title, nothing, lines, first_whys(lines), found, said)
     thinned = args.stage or args.owner or args.overridden_only

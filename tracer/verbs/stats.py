@@ -107,7 +107,7 @@ def _stats(args: argparse.Namespace, run: "Run") -> None:
         if paused:
             print(f"not counted: {duration(paused)} in which the training was held")
     else:
-        print(f"{run.name} has no spans yet")
+        print(run.without_spans)
 
 
 def _print_json(
